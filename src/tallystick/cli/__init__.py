@@ -1,0 +1,1 @@
+"""Commands over the same use cases; ``verify`` and ``ledger`` load no Django."""

@@ -1,0 +1,92 @@
+"""The codes of everything an officer should look at. A finding is a value in the record, never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from tallystick.core.identity import EntryRef
+
+
+class Weight(StrEnum):
+    """What a finding does to the entry it is about."""
+
+    VOID = "void"  # the entry does not count
+    FLAG = "flag"  # it counts, and someone should look
+    TOLD = "told"  # for information
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``entry`` is what it is about; ``order_id`` the order, if any; ``facts`` are numbers and names for the sentence."""
+
+    code: str
+    entry: EntryRef
+    order_id: EntryRef | None
+    facts: tuple[tuple[str, int | str], ...] = ()
+
+    @property
+    def weight(self) -> Weight:
+        return FINDINGS[self.code]
+
+
+V, F, T = Weight.VOID, Weight.FLAG, Weight.TOLD
+FINDINGS: Mapping[str, Weight] = MappingProxyType({
+    # reading and authority
+    "unreadable-body": V,
+    "unknown-object": V,  # obj names no entry, or one of another kind
+    "act-out-of-turn": V,  # the life table has no such step from this state
+    "wrong-side": V,  # provider's act written by the receiver, or the reverse
+    "no-warrant": V,  # who names no officer's grant of that party, or one not yet seen
+    "warrant-ended": V,  # past its until
+    "warrant-revoked": V,
+    "duty-missing": V,  # the warrant has none of the duties this kind needs
+    "duties-conflict": V,  # a grant with two duties that exclude each other
+    "same-officer": V,  # the same officer already did the act that must be separate
+    "over-act-ceiling": V,
+    "over-total-ceiling": V,
+    "warrant-currency": V,  # the ceiling is in another currency than the order
+    # terms
+    "not-allowed-category": V,
+    "not-allowed-situation": V,
+    "not-allowed-means": V,
+    "blocked-item": V,  # weapons and ammunition groups
+    "unknown-unit": V,
+    "unknown-currency": V,
+    "bad-quantity": V,  # zero, repeated line, or a line the order has not
+    "bad-dates": V,
+    "not-in-force": V,
+    "wrong-provider": V,
+    # crossing and repeating documents
+    "offer-expired": V,
+    "offer-not-live": V,  # ordered on an offer that was replaced or withdrawn
+    "second-order": V,
+    "stale-amendment": V,  # amends a version that is no longer the current one
+    "already-decided": V,  # a second countersignature, acceptance, receipt …
+    "own-countersign": V,  # one side cannot sign for the other
+    "duplicate-number": F,
+    "cancel-crossed-delivery": F,
+    "delivery-after-cancel": V,
+    # goods
+    "over-delivery": F,
+    "receipt-mismatch": V,  # accepted + refused is not what was delivered
+    "fuel-volume-differs": F,  # the declared volume at 15 °C is not what the measures give
+    "fuel-measure-missing": F,
+    "refused-goods": F,
+    "discrepancy-open": F,
+    "late-claim": F,  # a discrepancy raised after the claim window
+    # money
+    "over-liability": F,  # what was received is worth more than the order's limit
+    "invoice-over-accrued": V,
+    "invoice-total-differs": V,
+    "invoice-receipt-unknown": V,
+    "dispute-over-invoiced": V,
+    "credit-over-invoiced": V,
+    "short-payment": F,
+    "overpaid": F,
+    "premature-close": V,
+    "correction-not-possible": V,
+})  # fmt: skip
+del V, F, T

@@ -1,0 +1,1 @@
+"""The shell people and programs touch: pages, API and the partners' endpoint, in Django."""
