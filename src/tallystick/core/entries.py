@@ -15,7 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from tallystick.core.identity import EntryRef, party_of
@@ -34,11 +34,24 @@ class Between:
     high: int
 
 
+class Sort(StrEnum):
+    """What an integer counts, so that forms, the API and the command line can speak it in a reader's terms."""
+
+    MONEY = "money"  # minor units of the order's currency
+    QUANTITY = "quantity"  # scaled by the decimals of the line's unit
+    PRICE = "price"  # millionths of the major unit, per unit
+    DAY = "day"
+    OFFICER = "officer"  # leaf index of a grant
+
+
 Count = Annotated[int, Between(0, BIG)]
 Signed = Annotated[int, Between(-BIG, BIG)]
-Minor = Count  # money, minor units
-Scaled = Count  # quantity, scaled integer
-Day = Annotated[int, Between(0, 73_048)]  # 1970-01-01 … 2169-12-31
+Minor = Annotated[int, Between(0, BIG), Sort.MONEY]
+SignedMinor = Annotated[int, Between(-BIG, BIG), Sort.MONEY]
+Scaled = Annotated[int, Between(0, BIG), Sort.QUANTITY]
+Price = Annotated[int, Between(0, BIG), Sort.PRICE]
+Officer = Annotated[int, Between(0, BIG), Sort.OFFICER]
+Day = Annotated[int, Between(0, 73_048), Sort.DAY]  # 1970-01-01 … 2169-12-31
 Text = Annotated[str, Between(0, TEXT_MAX)]
 Name = Annotated[str, Between(1, TEXT_MAX)]
 Code = Annotated[str, Between(1, 16)]
@@ -159,7 +172,7 @@ class Request:
     """RFS. Opens an order; needs no object. Its number is agreement, party, fiscal year and serial."""
 
     KIND: ClassVar[Kind] = Kind.REQUEST
-    who: Count
+    who: Officer
     fiscal_year: Count
     serial: Count
     provider: Count
@@ -176,7 +189,7 @@ class Decline:
     """DEC, on the request."""
 
     KIND: ClassVar[Kind] = Kind.DECLINE
-    who: Count
+    who: Officer
     reason: Reason
 
 
@@ -184,7 +197,7 @@ class Decline:
 class OfferLine:
     line: Count
     quantity: Scaled
-    price_micro: Count
+    price_micro: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +205,7 @@ class Offer:
     """OFR, on the request. A new one replaces the earlier."""
 
     KIND: ClassVar[Kind] = Kind.OFFER
-    who: Count
+    who: Officer
     currency: Code
     valid_until: Day
     issuing_unit: Name
@@ -206,7 +219,7 @@ class Withdrawal:
     """On the request (by the receiver) or on an offer (by the provider)."""
 
     KIND: ClassVar[Kind] = Kind.WITHDRAWAL
-    who: Count
+    who: Officer
     reason: Reason
 
 
@@ -215,8 +228,8 @@ class Order:
     """ORD, on the offer it takes. The fund citation itself stays home; the certifier's grant is named."""
 
     KIND: ClassVar[Kind] = Kind.ORDER
-    who: Count
-    funds_certifier: Count
+    who: Officer
+    funds_certifier: Officer
     max_liability: Minor
     bill_to: Name
 
@@ -226,7 +239,7 @@ class Acceptance:
     """OAC, on the order; makes it binding (AGREED)."""
 
     KIND: ClassVar[Kind] = Kind.ACCEPTANCE
-    who: Count
+    who: Officer
     pay_to: Name
 
 
@@ -234,7 +247,7 @@ class Acceptance:
 class AmendmentLine:
     line: Count
     quantity: Scaled
-    price_micro: Count
+    price_micro: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +255,7 @@ class Amendment:
     """AMD, on the acceptance; effective from the other side's countersignature. ``base`` is the version amended."""
 
     KIND: ClassVar[Kind] = Kind.AMENDMENT
-    who: Count
+    who: Officer
     base: Count
     max_liability: Minor
     lines: Annotated[tuple[AmendmentLine, ...], Between(1, LINES_MAX)]
@@ -253,7 +266,7 @@ class Cancellation:
     """CAN, on the acceptance; cancels what is not delivered, from the other side's countersignature."""
 
     KIND: ClassVar[Kind] = Kind.CANCELLATION
-    who: Count
+    who: Officer
     reason: Reason
 
 
@@ -279,7 +292,7 @@ class Delivery:
     """DLV, on the acceptance; partial deliveries allowed."""
 
     KIND: ClassVar[Kind] = Kind.DELIVERY
-    who: Count
+    who: Officer
     occurred_on: Day
     offset: Offset
     place: Code
@@ -299,7 +312,7 @@ class Receipt:
     """RCP, on the delivery: the receiver's fact; creates the claim. A refused quantity opens a discrepancy."""
 
     KIND: ClassVar[Kind] = Kind.RECEIPT
-    who: Count
+    who: Officer
     occurred_on: Day
     offset: Offset
     lines: Annotated[tuple[ReceiptLine, ...], Between(1, LINES_MAX)]
@@ -310,7 +323,7 @@ class Discrepancy:
     """DIS, on a receipt: a difference found afterwards."""
 
     KIND: ClassVar[Kind] = Kind.DISCREPANCY
-    who: Count
+    who: Officer
     line: Count
     quantity: Scaled
     reason: Reason
@@ -325,10 +338,10 @@ class Resolution:
     """
 
     KIND: ClassVar[Kind] = Kind.RESOLUTION
-    who: Count
+    who: Officer
     line: Count
     outcome: Outcome
-    amount: Signed
+    amount: SignedMinor
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,7 +355,7 @@ class Invoice:
     """INV, on the acceptance; names the receipts it bills."""
 
     KIND: ClassVar[Kind] = Kind.INVOICE
-    who: Count
+    who: Officer
     number: Name
     issued_on: Day
     receipts: Annotated[tuple[EntryRef, ...], Between(1, REFS_MAX)]
@@ -355,7 +368,7 @@ class InvoiceAccepted:
     """INA, on the invoice."""
 
     KIND: ClassVar[Kind] = Kind.INVOICE_ACCEPTED
-    who: Count
+    who: Officer
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +376,7 @@ class InvoiceDisputed:
     """IND, on the invoice: the lines and amounts disputed; the rest keeps its due date."""
 
     KIND: ClassVar[Kind] = Kind.INVOICE_DISPUTED
-    who: Count
+    who: Officer
     reason: Reason
     lines: Annotated[tuple[AmountLine, ...], Between(1, LINES_MAX)]
 
@@ -373,7 +386,7 @@ class PaymentAdvice:
     """PAY, on the invoice: in transit; never settles."""
 
     KIND: ClassVar[Kind] = Kind.PAYMENT_ADVICE
-    who: Count
+    who: Officer
     amount: Minor
     value_on: Day
     reference: Text
@@ -384,7 +397,7 @@ class FundsReceived:
     """FND, on the invoice: settles. ``charges`` is what the bank kept, told for the record, not settled."""
 
     KIND: ClassVar[Kind] = Kind.FUNDS_RECEIVED
-    who: Count
+    who: Officer
     amount: Minor
     charges: Minor
     value_on: Day
@@ -396,7 +409,7 @@ class CreditNote:
     """CRN, on the invoice."""
 
     KIND: ClassVar[Kind] = Kind.CREDIT_NOTE
-    who: Count
+    who: Officer
     number: Name
     lines: Annotated[tuple[AmountLine, ...], Between(1, LINES_MAX)]
 
@@ -406,7 +419,7 @@ class Close:
     """CLS, on the acceptance; both sides write one."""
 
     KIND: ClassVar[Kind] = Kind.CLOSE
-    who: Count
+    who: Officer
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,7 +427,7 @@ class Correction:
     """COR, on an own document of this order: replaces its body (``core`` array of the same kind), or takes it back."""
 
     KIND: ClassVar[Kind] = Kind.CORRECTION
-    who: Count
+    who: Officer
     replacement: Annotated[bytes, Between(0, 16_384)]  # canonical CBOR of the new body; empty = taken back
 
 
@@ -423,7 +436,7 @@ class Note:
     """NOT, on any entry; the text is in the detail segment. Changes nothing."""
 
     KIND: ClassVar[Kind] = Kind.NOTE
-    who: Count
+    who: Officer
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +445,7 @@ class PriceListLine:
     item: Name
     nsn: Text
     unit: Code
-    price_micro: Count
+    price_micro: Price
     companions: tuple[Name, ...]  # items that go with this one: a line or a zero must be said
 
 
@@ -441,7 +454,7 @@ class PriceList:
     """PRL: prices with validity; needs no object, or the price list it replaces."""
 
     KIND: ClassVar[Kind] = Kind.PRICE_LIST
-    who: Count
+    who: Officer
     number: Name
     currency: Code
     valid_from: Day
@@ -455,7 +468,7 @@ class Countersign:
     """The other side's signature that completes an amendment, cancellation, resolution or correction."""
 
     KIND: ClassVar[Kind] = Kind.COUNTERSIGN
-    who: Count
+    who: Officer
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Weight(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``entry`` is what it is about; ``order_id`` the order, if any; ``facts`` are numbers and names for the sentence."""
+    """``entry`` is what it is about; ``order_id`` the order, if any; ``facts`` are what the sentence needs."""
 
     code: str
     entry: EntryRef

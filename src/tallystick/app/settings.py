@@ -1,0 +1,100 @@
+"""The settings of one node: read from ``node.toml`` in its folder. Every field is in docs/reference/settings.md."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tallystick.core.errors import LocalError
+
+FILE = "node.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings:
+    """What one installation is. Paths are relative to ``folder`` unless absolute."""
+
+    folder: Path
+    party: str  # ISO 3166 alpha-2 of a State, or the agency's code
+    party_name: str
+    node_name: str  # "Headquarters", "JS Izumo": told to partners
+    listen: str = "127.0.0.1:8101"
+    public_url: str = ""  # how officers and partners reach this node; default http://<listen>
+    database: str = "node.db"  # a file in the folder, or postgresql://…
+    time_zone: str = "UTC"
+    language: str = "en"
+    sync_every_seconds: int = 30
+    demo_clock: str = ""  # only a demo has one: the file both nodes read the day from
+    tls_certificate: str = ""
+    tls_key: str = ""
+    partner_ca: str = ""  # certificates that partners' nodes are checked against; default the system's
+    allow_plain_http: bool = False  # peering without TLS beyond this machine: refused unless said
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.tls_certificate else "http"
+        return (self.public_url or f"{scheme}://{self.listen}").rstrip("/")
+
+    @property
+    def database_url(self) -> str:
+        if "://" in self.database:
+            return self.database
+        return f"sqlite:///{(self.folder / self.database).resolve()}"
+
+    @property
+    def keys_folder(self) -> Path:
+        return self.folder / "keys"
+
+    @property
+    def demo_clock_path(self) -> Path | None:
+        return (self.folder / self.demo_clock).resolve() if self.demo_clock else None
+
+
+_NAMES = {f.name: f for f in fields(NodeSettings) if f.name != "folder"}
+_REQUIRED = ("party", "party_name", "node_name")
+
+
+def load(folder: Path | str) -> NodeSettings:
+    """Read the settings of the node in ``folder``.
+
+    Raises:
+        LocalError: ``no-node-here``, ``settings-unreadable``, ``setting-unknown``, ``setting-missing`` or
+            ``setting-wrong``, each naming the file and the field.
+    """
+    folder = Path(folder)
+    path = folder / FILE
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise LocalError("no-node-here", folder=str(folder)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LocalError("settings-unreadable", file=str(path), why=str(error)) from None
+    for name, value in raw.items():
+        if name not in _NAMES:
+            raise LocalError("setting-unknown", file=str(path), setting=name, known=", ".join(sorted(_NAMES)))
+        wanted = {"int": int, "bool": bool}.get(str(_NAMES[name].type), str)
+        if type(value) is not wanted:
+            raise LocalError("setting-wrong", file=str(path), setting=name, why=f"must be {wanted.__name__}")
+    missing = [name for name in _REQUIRED if not raw.get(name)]
+    if missing:
+        raise LocalError("setting-missing", file=str(path), setting=missing[0])
+    settings = NodeSettings(folder=folder, **raw)
+    try:
+        ZoneInfo(settings.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise LocalError("setting-wrong", file=str(path), setting="time_zone", why="not a zone name") from None
+    return settings
+
+
+def save(settings: NodeSettings) -> None:
+    """Write ``node.toml``; leaves out what is at its default."""
+    lines = ["# A Tallystick node. Each setting is explained in docs/reference/settings.md."]
+    for name, spec in _NAMES.items():
+        value = getattr(settings, name)
+        if name in _REQUIRED or value != spec.default:
+            lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    (settings.folder / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
