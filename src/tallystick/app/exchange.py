@@ -1,0 +1,163 @@
+"""Bundles in and out: what a partner's bytes become here, and what goes back. Same path online and by courier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from tallystick.app.node import Desk
+from tallystick.core.bundle import split_sequence
+from tallystick.core.errors import GapError, RemoteError
+from tallystick.core.space import Admission
+
+ROUNDS_MAX = 64  # 16 MiB bundles: a gigabyte of news in one sitting
+
+
+@dataclass(frozen=True)
+class Received:
+    """What some bytes did. ``waiting`` counts bundles kept because something before them is still missing."""
+
+    bundles: int = 0
+    entries: int = 0
+    leaves: int = 0
+    waiting: int = 0
+    have: Mapping[int, int] | None = None  # what we hold, when the sender should know
+
+    def __add__(self, other: Received) -> Received:
+        return Received(
+            self.bundles + other.bundles,
+            self.entries + other.entries,
+            self.leaves + other.leaves,
+            max(self.waiting, other.waiting),
+            other.have or self.have,
+        )
+
+
+def receive(desk: Desk, data: bytes) -> Received:
+    """Take in a sequence of bundles, each in one transaction, in whatever order they come.
+
+    A bundle that came too early is kept and tried again after each one that fits. A bundle that is not acceptable is
+    set aside for the operator and reported; those before it stay.
+
+    Raises:
+        RemoteError: the first bundle that is not acceptable (after it was set aside).
+        StoreError: the disk or database; the bundle in hand was not written.
+    """
+    done = Received()
+    for bundle in _split(desk, data):
+        done += _take(desk, bundle)
+        if done.leaves:
+            done += _take_waiting(desk)
+    return done
+
+
+def _split(desk: Desk, data: bytes) -> list[bytes]:
+    try:
+        return split_sequence(data)
+    except RemoteError as error:
+        _set_aside(desk, data, error)
+        raise
+
+
+def _take(desk: Desk, bundle: bytes) -> Received:
+    try:
+        admission = desk.commit_fresh(partial(_stage, desk, bundle))
+    except GapError:
+        desk.store.put_waiting(desk.id, bundle)
+        return Received(bundles=1, waiting=len(desk.store.waiting(desk.id)), have=desk.space.sizes())
+    except RemoteError as error:
+        _set_aside(desk, bundle, error)
+        raise
+    if admission is None:
+        return Received(bundles=1)
+    return Received(bundles=1, entries=len(admission.entries), leaves=len(admission.leaves))
+
+
+def _take_waiting(desk: Desk) -> Received:
+    """Try every early bundle again until none fits any more."""
+    done = Received()
+    progress = True
+    while progress:
+        progress = False
+        for early in desk.store.waiting(desk.id):
+            try:
+                admission = desk.commit_fresh(partial(_stage, desk, early.bundle))
+            except GapError:
+                continue
+            except RemoteError as error:
+                _set_aside(desk, early.bundle, error)
+                admission = None
+            desk.store.drop_waiting(desk.id, early.digest)
+            if admission is not None:
+                progress = True
+                done += Received(entries=len(admission.entries), leaves=len(admission.leaves))
+    return done
+
+
+def _stage(desk: Desk, bundle: bytes) -> Admission | None:
+    admission = desk.space.read(bundle)
+    return admission if admission.leaves else None
+
+
+def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
+    desk.store.set_aside(desk.id, data, error.code, error.facts, desk.clock.now())
+
+
+def acknowledge(desk: Desk) -> None:
+    """Write down what is durably stored of the others, if it says something new."""
+    desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key))
+
+
+def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True) -> list[bytes]:
+    """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new."""
+    with desk.lock:
+        desk.refresh()
+        if acknowledging:
+            acknowledge(desk)
+        return desk.space.compose_all(known, desk.sign_checkpoint)
+
+
+def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
+    """Return what the partner node with ``writer_key`` has acknowledged; nothing when it has not spoken yet."""
+    if writer_key is None:
+        return {}
+    log = desk.space.log_of(writer_key)
+    return {} if log is None else desk.space.known_by(log)
+
+
+def answer(desk: Desk, data: bytes, writer_key: bytes) -> bytes:
+    """Serve a partner's exchange: take in its bundles, return ours with the acknowledgement.
+
+    Raises:
+        RemoteError: as ``receive``.
+    """
+    received = receive(desk, data) if data else Received()
+    known = known_by_partner(desk, writer_key)
+    if not data and not known:
+        known = {}
+    bundles = news_for(desk, known)
+    if not bundles and received.have is not None:
+        return desk.space.have_only()
+    return b"".join(bundles)
+
+
+def sync(desk: Desk, post: Callable[[bytes], bytes], writer_key: bytes | None) -> Received:
+    """Exchange with a partner until neither has news. ``post`` delivers our bundles and returns the partner's.
+
+    Raises:
+        PeerUnreachableError: the partner's node does not answer; what was exchanged before stays.
+        RemoteError: the partner sent something unacceptable.
+    """
+    done = Received()
+    for _ in range(ROUNDS_MAX):
+        bundles = news_for(desk, known_by_partner(desk, writer_key))
+        before = desk.space.sizes()
+        reply = post(b"".join(bundles))
+        if reply:
+            done += receive(desk, reply)
+        if desk.space.sizes() == before and not bundles:
+            return done
+        if not reply and not news_for(desk, known_by_partner(desk, writer_key)):
+            return done
+    return done
