@@ -1,0 +1,125 @@
+"""The line to partners' nodes: HTTP over kept connections, with the session each exchange needs.
+
+Decides nothing about entries; carries bytes. Retrying and backing off is the worker's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import ssl
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import urllib3
+
+from tallystick.app.ports import KeyRing
+from tallystick.app.settings import NodeSettings
+from tallystick.core import canonical
+from tallystick.core.errors import LocalError, MalformedBytesError, PeerUnreachableError, RemoteError
+
+ANSWER_MAX = 256 * 2**20
+CONNECT_SECONDS = 10
+READ_SECONDS = 120  # 16 KiB at 9.6 kbit/s is 14 s; a first exchange may be larger
+SESSION_CONTEXT = b"tallystick session v1\n"
+CODE_HEADER = "Tallystick-Code"
+
+
+def is_this_machine(url: str) -> bool:
+    """Return whether ``url`` stays on this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass
+class HttpLink:
+    """Keeps the connections open and the session tokens in memory. Safe to use from one thread at a time."""
+
+    settings: NodeSettings
+    keys: KeyRing
+    _tokens: dict[tuple[str, bytes], str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        context = ssl.create_default_context(cafile=self.settings.partner_ca or None)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._pool = urllib3.PoolManager(
+            num_pools=16,
+            maxsize=2,
+            ssl_context=context,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        )
+
+    def card(self, url: str) -> bytes:
+        """Fetch the card of the node at ``url``."""
+        return self._send("GET", url, "card", b"", {})
+
+    def post(self, url: str, door: str, body: bytes) -> bytes:
+        """Deliver ``body`` to a door that needs no session; return the answer."""
+        return self._send("POST", url, door, body, {})
+
+    def exchange(self, url: str, space: bytes, body: bytes) -> bytes:
+        """Deliver bundles and return the partner's; opens a session first when there is none, or it has ended."""
+        for fresh in (False, True):
+            token = self._tokens.get((url, space))
+            if token is None or fresh:
+                token = self._tokens[url, space] = self._open_session(url, space)
+            try:
+                return self._send("POST", url, "exchange", body, {"Authorization": f"Tallystick {token}"})
+            except RemoteError as error:
+                if fresh or error.code != "session-ended":
+                    raise
+        raise AssertionError("the second try returns or raises")
+
+    def _open_session(self, url: str, space: bytes) -> str:
+        key = self.keys.public("writer")
+        challenge = self._send("POST", url, "challenge", canonical.encode([space, key]), {})
+        signature = self.keys.sign("writer", SESSION_CONTEXT + space + challenge)
+        return self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {}).decode()
+
+    def _send(self, method: str, url: str, door: str, body: bytes, headers: dict[str, str]) -> bytes:
+        if urlsplit(url).scheme != "https" and not is_this_machine(url) and not self.settings.allow_plain_http:
+            raise LocalError("plain-http-refused", url=url)
+        try:
+            answer = self._pool.request(
+                method,
+                f"{url.rstrip('/')}/peering/{door}",
+                body=body or None,
+                headers={"Content-Type": "application/octet-stream", **headers},
+                preload_content=False,
+                redirect=False,
+            )
+            try:
+                data = answer.read(ANSWER_MAX + 1)
+                if len(data) <= ANSWER_MAX:
+                    answer.drain_conn()
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PeerUnreachableError(url=url, why=type(error).__name__) from error
+        if len(data) > ANSWER_MAX:
+            raise RemoteError("answer-too-large", url=url, limit=ANSWER_MAX)
+        if answer.status == 200:
+            return data
+        code = answer.headers.get(CODE_HEADER)
+        if code is None:
+            raise PeerUnreachableError(url=url, why=f"HTTP {answer.status} from something that is not a Tallystick node")
+        if answer.status >= 500:
+            raise PeerUnreachableError(url=url, why=code)
+        raise RemoteError(code, **_facts(data))
+
+
+def _facts(data: bytes) -> dict[str, object]:
+    """Read the facts a refusal came with; a partner's words are shown as text and never trusted further."""
+    try:
+        facts = json.loads(data[:4096])
+    except (ValueError, MalformedBytesError):
+        return {}
+    if not isinstance(facts, dict):
+        return {}
+    return {str(name)[:40]: str(value)[:200] for name, value in facts.items() if str(name).isidentifier()}

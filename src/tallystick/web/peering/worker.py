@@ -1,0 +1,147 @@
+"""The background work of a node: knock at partners who have not opened yet, exchange with those who have.
+
+One thread in the one process. A partner that does not answer is tried again later and later, up to ten minutes apart;
+anything signed here, or ``wake()``, tries at once. What was exchanged before a break is not sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field, replace
+
+from tallystick.app import exchange, pairing
+from tallystick.app.node import Desk, Node
+from tallystick.app.ports import Peer, PeerStatus
+from tallystick.core.agreement import Genesis
+from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreError, TallystickError
+from tallystick.web.peering.link import HttpLink
+
+BACK_OFF_FIRST = 5.0  # seconds
+BACK_OFF_MOST = 600.0
+log = logging.getLogger("tallystick.peering")
+
+
+@dataclass
+class _Pace:
+    """When a partner is due next, and how long to wait after one more failure."""
+
+    due: float = 0.0
+    back_off: float = BACK_OFF_FIRST
+
+
+@dataclass
+class Worker:
+    """Runs until ``stop``; one pass over all partners is ``run_once``."""
+
+    node: Node
+    link: HttpLink
+    _paces: dict[str, _Pace] = field(default_factory=dict)
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="tallystick-peering", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+
+    def wake(self) -> None:
+        """Try every partner now, also those we were backing off from."""
+        for pace in self._paces.values():
+            pace.due = 0.0
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._wake.clear()
+            try:
+                self.run_once()
+            except StoreError as error:
+                log.warning("the store does not answer: %s", error.code)
+            nearest = min((pace.due for pace in self._paces.values()), default=float("inf"))
+            wait = min(self.node.settings.sync_every_seconds, max(0.2, nearest - time.monotonic()))
+            self._wake.wait(wait)
+
+    def run_once(self) -> None:
+        """Knock at or exchange with every partner that is due."""
+        for peer in self.node.store.peers():
+            pace = self._paces.setdefault(peer.peer_id, _Pace())
+            if peer.url and peer.status in _LIVE and time.monotonic() >= pace.due:
+                self._visit(peer, pace)
+
+    def _visit(self, peer: Peer, pace: _Pace) -> None:
+        every = float(self.node.settings.sync_every_seconds)
+        error = visit(self.node, self.link, peer)
+        if error is None:
+            pace.back_off, pace.due = BACK_OFF_FIRST, time.monotonic() + every
+        else:
+            pace.due = time.monotonic() + pace.back_off
+            pace.back_off = min(BACK_OFF_MOST, pace.back_off * 2)
+
+
+_LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
+
+
+def visit(node: Node, link: HttpLink, peer: Peer) -> TallystickError | None:
+    """Knock at or exchange with one partner, and note how it went in the peer book; returns what went wrong."""
+    assert peer.space is not None
+    now = node.clock.now()
+    try:
+        desk = node.desk(peer.space)
+        if peer.status is PeerStatus.PENDING_OUT and not _has_adopted(desk):
+            link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
+        space = peer.space
+        exchange.sync(desk, lambda body: link.exchange(peer.url, space, body), peer.writer_key)
+    except (PeerUnreachableError, RemoteError, LocalError) as error:
+        log.info("partner %s: %s", peer.party, error.code)
+        note(node, peer.peer_id, tried_at=now, error=error.code)
+        return error
+    note(node, peer.peer_id, tried_at=now, seen_at=now)
+    if _has_adopted(desk):
+        pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
+    return None
+
+
+def note(
+    node: Node, peer_id: str, *, tried_at: int | None = None, seen_at: int | None = None, error: str | None = None
+) -> None:
+    """Write down how a visit went; reads the peer again, because an administrator may have changed it meanwhile."""
+    peer = node.store.get_peer(peer_id)
+    if peer is not None:
+        node.store.put_peer(
+            replace(
+                peer,
+                last_tried_at=tried_at or peer.last_tried_at,
+                last_seen_at=seen_at or peer.last_seen_at,
+                last_error=error,
+            )
+        )
+
+
+def _has_adopted(desk: Desk) -> bool:
+    return all(desk.space.sizes().get(party) for party in desk.partners)
+
+
+_worker: Worker | None = None
+
+
+def start(node: Node) -> Worker:
+    """Start this process's worker, once."""
+    global _worker  # noqa: PLW0603  # one process, one worker: ADR-0012
+    if _worker is None:
+        _worker = Worker(node, HttpLink(node.settings, node.keys))
+        _worker.start()
+    return _worker
+
+
+def wake() -> None:
+    """Exchange now, if this process has a worker; a test or a command has none."""
+    if _worker is not None:
+        _worker.wake()
