@@ -161,8 +161,18 @@ class Terms:
     blocked_groups: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        for name in ("currencies", "situations", "categories", "allowed", "means"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        refused = {
+            (situation, category): Allowance.REFUSED for situation in self.situations for category in self.categories
+        }
+        whole: Mapping[str, Mapping[Any, Any]] = {
+            "currencies": self.currencies,
+            "situations": self.situations,
+            "categories": self.categories,
+            "allowed": {**refused, **self.allowed},
+            "means": {**dict.fromkeys(self.categories, ()), **self.means},
+        }
+        for name, table in whole.items():  # whole and read-only, so that equal terms are equal values
+            object.__setattr__(self, name, MappingProxyType(dict(table)))
         for name, possible in _POSSIBLE.items():
             if not possible(self):
                 raise LocalError("terms-not-possible", field=name)
@@ -190,7 +200,7 @@ class Terms:
         if not nsn.isascii():
             return True
         digits = "".join([c for c in nsn if c.isalnum()])
-        return digits.startswith(ALWAYS_BLOCKED) or digits.startswith(self.blocked_groups)
+        return digits.startswith((*ALWAYS_BLOCKED, *self.blocked_groups))
 
     def in_force(self, day: int) -> bool:
         return self.in_force_from <= day and (self.in_force_until is None or day <= self.in_force_until)
@@ -323,7 +333,6 @@ _POSSIBLE: Mapping[str, Callable[[Terms], bool]] = MappingProxyType(
         "allowed": lambda t: all(
             situation in t.situations
             and category in t.categories
-            and isinstance(allowance, Allowance)
             and (category != AMMUNITION or allowance is Allowance.REFUSED)
             for (situation, category), allowance in t.allowed.items()
         ),
@@ -504,8 +513,8 @@ class Genesis:
             raise MalformedBytesError("malformed-genesis", field="genesis")
         try:
             rows = [_list(row, "party", size=4) for row in _list(g[3], "parties")]
-            if any(row[2] != [] for row in rows):
-                raise _UnfitError("x5chain")  # a claim this version cannot check
+            for row in rows:
+                _list(row[2], "x5chain", size=0)  # a chain would be a claim this version cannot check
             return cls(
                 name=g[1],
                 version=g[2],
@@ -604,7 +613,7 @@ JAPAN_INDIA_TERMS: Final[tuple[Term, ...]] = (
     Term("receipt_reminder_days", "3 days after delivery", _DEFAULT, _OURS),
     Term("receipt_escalation_days", "10 days after delivery", _DEFAULT, _OURS),
     Term("claim_window_days", "30 days after receipt", _DEFAULT, _OURS),
-    Term("fiscal_year_first_month", "April, on both sides", _DEFAULT, "Both budgets run from 1 April to 31 March"),
+    Term("fiscal_year_first_month", "April, on both sides", _MEMORY, "Both budgets run from 1 April to 31 March"),
     Term("rounding", "per line, half up, to the ISO 4217 minor unit", _DEFAULT, _OURS),
     Term("clock_tolerance_seconds", "15 minutes", _DEFAULT, _OURS),
     Term(
@@ -619,9 +628,9 @@ JAPAN_INDIA_TERMS: Final[tuple[Term, ...]] = (
     Term("categories", "as listed, calibration and port services excepted", _FACT, _DIET),
     Term("categories.CALI", "allowed", _MEMORY, "The list we could read ends at spare parts and repair"),
     Term("categories.PORT", "allowed", _MEMORY, "The list we could read ends at spare parts and repair"),
-    Term("categories.VEHL", "refused", _FACT, "Not in the list we could read; in United States law only"),
+    Term("categories.VEHL", "refused", _MEMORY, "Not in the list we could read; in United States law only"),
     Term("categories.AMMO", "refused", _FACT, _KYODO),
-    Term("allowed", "every listed category in every situation", _FACT, _DIET),
+    Term("allowed", "every listed category in every situation", _DEFAULT, "The situations name no categories"),
     Term("allowed.TRNG", "training services in situation a only", _DEFAULT, _SDF_ACT),
     Term(
         "means",
