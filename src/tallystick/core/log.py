@@ -1,0 +1,159 @@
+"""Logs: what a leaf is, how its segments are committed to, and what a store keeps of it.
+
+Decides the canonical leaf (the bytes that are hashed, signed, stored and exported):
+
+- ``ctx`` ``[0, t, [[log, size, root] …]]``: "I durably hold these logs up to these sizes, and these are their roots".
+  Names each log that grew since the writer's last ctx, in ascending order, never its own.
+- act ``[kind, t, obj, core]``, ``[kind, t, obj, core, detail]`` or ``[kind, t, obj, core, detail | nil, auth]``: salted
+  commitments to up to three segments, so that a segment and its salt can go and every proof stays valid.
+
+A commitment is SHA-256(tag ‖ salt ‖ segment); the salt is the first 16 bytes of SHA-256(epoch key ‖ index as 8 bytes),
+with one random 32-byte epoch key per log and 256 indices. Leaves to ``bundle`` what travels, to ``space`` what fits.
+
+Source: docs/spec/log.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, NamedTuple
+
+from tallystick.core.canonical import decode, decode_trusted, encode_trusted
+from tallystick.core.errors import MalformedBytesError
+from tallystick.core.identity import EntryRef
+
+CTX = 0  # the kind of a ctx leaf
+KIND_MAX = 65_535
+EPOCH_LEAVES = 256  # leaves that share an epoch key
+EPOCH_KEY_BYTES = 32
+SALT_BYTES = 16
+NUMBER_MAX = 2**53 - 1  # log ids, indices, sizes and times: exact in every language an auditor may use
+SEGMENT_MAX = 128 * 1024  # bytes of one segment; the longest list of prices we can say has about 60 KiB
+CORE_TAG, DETAIL_TAG, AUTH_TAG = b"\x00", b"\x01", b"\x02"
+
+_sha256 = hashlib.sha256
+
+
+class StoredLeaf(NamedTuple):
+    """One leaf with its segments, as stores keep it. A segment is None when there is none, or when it was erased."""
+
+    log: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody calls on a leaf
+    leaf: bytes
+    core: bytes | None
+    detail: bytes | None
+    auth: bytes | None
+
+
+class Sight(NamedTuple):
+    """One line of a ctx leaf."""
+
+    log: int
+    size: int
+    root: bytes
+
+
+class CtxLeaf(NamedTuple):
+    t: int
+    sights: tuple[Sight, ...]
+
+
+class ActLeaf(NamedTuple):
+    kind: int
+    t: int
+    obj: EntryRef | None
+    core: bytes
+    detail: bytes | None
+    auth: bytes | None
+
+
+def salt(epoch_key: bytes, index: int) -> bytes:
+    """Return the 16-byte salt of the segments of the leaf at ``index``."""
+    return _sha256(epoch_key + index.to_bytes(8, "big")).digest()[:SALT_BYTES]
+
+
+def commitment(tag: bytes, salt_: bytes, segment: bytes) -> bytes:
+    """Return the 32-byte commitment to ``segment``."""
+    return _sha256(tag + salt_ + segment).digest()
+
+
+def ctx_leaf(t: int, sights: list[tuple[int, int, bytes]]) -> bytes:
+    return encode_trusted([CTX, t, sights])
+
+
+def act_leaf(  # noqa: PLR0917 - in the order of the leaf; the hot path of every bundle
+    kind: int, t: int, obj: EntryRef | None, salt_: bytes, core: bytes, detail: bytes | None, auth: bytes | None
+) -> bytes:
+    """Return the canonical leaf of an act with these segments."""
+    commits: list[bytes | None] = [commitment(CORE_TAG, salt_, core)]
+    if detail is not None:
+        commits.append(commitment(DETAIL_TAG, salt_, detail))
+    elif auth is not None:
+        commits.append(None)
+    if auth is not None:
+        commits.append(commitment(AUTH_TAG, salt_, auth))
+    return encode_trusted([kind, t, obj, *commits])
+
+
+def is_ctx(leaf: bytes) -> bool:
+    """Return whether a leaf known to be canonical is a ctx."""
+    return leaf[1] == CTX
+
+
+def read_leaf(data: bytes) -> CtxLeaf | ActLeaf:
+    """Return what a canonical leaf says.
+
+    Raises:
+        MalformedBytesError: not a canonical leaf.
+    """
+    leaf = decode(data, max_depth=4)
+    if type(leaf) is not list or len(leaf) < 3 or not _is_number(leaf[0]) or not _is_number(leaf[1]):
+        raise MalformedBytesError(what="leaf")
+    return _read_ctx(leaf) if leaf[0] == CTX else _read_act(leaf)
+
+
+def read_trusted(data: bytes) -> CtxLeaf | ActLeaf:
+    """Return what a leaf says that was checked before it was stored."""
+    leaf = decode_trusted(data)
+    if leaf[0] == CTX:
+        return CtxLeaf(leaf[1], tuple([Sight(*sight) for sight in leaf[2]]))
+    kind, t, obj, core, *more = leaf
+    detail, auth = (*more, None, None)[:2]
+    return ActLeaf(kind, t, None if obj is None else EntryRef(*obj), core, detail, auth)
+
+
+def _read_ctx(leaf: list[Any]) -> CtxLeaf:
+    sights = leaf[2]
+    if len(leaf) != 3 or type(sights) is not list or not sights:
+        raise MalformedBytesError(what="ctx leaf")
+    last = -1
+    for sight in sights:
+        if type(sight) is not list or len(sight) != 3 or not _is_number(sight[0]) or not _is_number(sight[1]):
+            raise MalformedBytesError(what="ctx leaf")
+        if not _is_hash(sight[2]) or sight[0] <= last:
+            raise MalformedBytesError(what="ctx leaf")
+        last = sight[0]
+    return CtxLeaf(leaf[1], tuple([Sight(*sight) for sight in sights]))
+
+
+def _read_act(leaf: list[Any]) -> ActLeaf:
+    kind, t, obj, *commits = leaf
+    if kind > KIND_MAX or not 1 <= len(commits) <= 3:
+        raise MalformedBytesError(what="act leaf")
+    if obj is not None and (type(obj) is not list or len(obj) != 2 or not all(_is_number(n) for n in obj)):
+        raise MalformedBytesError(what="act leaf", field="obj")
+    may_be_nil = len(commits) == 3
+    core, detail, auth = (*commits, None, None)[:3]
+    if not _is_hash(core) or (auth is not None) != may_be_nil or (may_be_nil and not _is_hash(auth)):
+        raise MalformedBytesError(what="act leaf", field="commitments")
+    if not (_is_hash(detail) or (detail is None and len(commits) != 2)):
+        raise MalformedBytesError(what="act leaf", field="commitments")
+    return ActLeaf(kind, t, None if obj is None else EntryRef(*obj), core, detail, auth)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= NUMBER_MAX
+
+
+def _is_hash(value: object) -> bool:
+    return type(value) is bytes and len(value) == 32
