@@ -474,9 +474,8 @@ class Genesis:
         ):
             if not possible:
                 raise LocalError("genesis-not-possible", field=what)
-        for what in ("code", "root_key"):
-            if not _distinct(tuple([getattr(p, what) for p in self.parties])):
-                raise LocalError("genesis-not-possible", field=f"{what} twice")
+        if not _distinct(tuple([p.root_key for p in self.parties])):  # distinct codes follow from the currencies
+            raise LocalError("genesis-not-possible", field="root_keys")
 
     @cached_property
     def bytes(self) -> builtins.bytes:
