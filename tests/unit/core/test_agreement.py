@@ -1,4 +1,4 @@
-"""The terms as data: what Japan and India agreed, what no terms can say, and one sequence of bytes for each agreement."""
+"""The terms as data: what Japan and India agreed, what no terms can say, one sequence of bytes for each agreement."""
 
 from dataclasses import fields, replace
 
@@ -47,7 +47,7 @@ def test_japan_india_values():
     assert t.currencies_for("JP") == ("JPY",)
     assert t.currencies_for("IN") == ("INR",)
     assert t.currencies_for("US") == ()
-    assert PROFILES == {"JPIN": t}
+    assert dict(PROFILES) == {t.code: t}
 
 
 def test_in_force_from_its_first_day_and_renewing_itself():
