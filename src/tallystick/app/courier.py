@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 
 from tallystick.app import exchange
@@ -53,7 +53,7 @@ def write(node: Node, desk: Desk, peer: Peer, *, everything: bool = False) -> Co
     bundles = exchange.news_for(desk, known)
     if not bundles:
         raise LocalError("nothing-new", partner=peer.party)
-    stamp = datetime.datetime.fromtimestamp(desk.clock.now(), datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = dt.datetime.fromtimestamp(desk.clock.now(), dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     return CourierFile(
         name=f"{desk.id.hex()[:8]}-{node.settings.party}-{stamp}{SUFFIX}",
         data=node.keys.seal(b"".join(bundles), [peer.age_recipient]),

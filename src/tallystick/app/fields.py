@@ -7,7 +7,7 @@ ISO date, a code its lower-case name. Decides nothing about whether the act is a
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import types
 import typing
 from collections.abc import Mapping
@@ -173,7 +173,7 @@ def _read_sort(sort: Sort, data: Any, at: _Place) -> int:
         if not text:
             raise FieldError("field-missing", field=at.path)
         if sort is Sort.DAY:
-            return calendar.day(datetime.date.fromisoformat(text))
+            return calendar.day(dt.date.fromisoformat(text))
         if sort is Sort.PRICE:
             return parse_price(text)
         if sort is Sort.MONEY:

@@ -1,14 +1,20 @@
 """Code → sentence, for every error and finding: what happened, and what to do next.
 
 English, with ``{fact}`` slots; the pages translate the same sentences. Codes live in ``core``; this is the only place
-that has words for them, and docs/reference/codes.md is drawn from it.
+that has words for them, and docs/reference/codes.md is drawn from it. Facts come as the record has them (minor units,
+day numbers, numbers of kinds) and are put into a reader's terms here, by their name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
+
+from tallystick.core import calendar
+from tallystick.core.entries import Duty, Kind, Reason
+from tallystick.core.quantity import CURRENCIES, UNITS, Money, Quantity
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class _Told(dict[str, object]):
 
 def fill(template: str, facts: Mapping[str, object]) -> str:
     """Return ``template`` with its slots filled from ``facts``."""
-    return template.format_map(_Told(facts))
+    return template.format_map(_Told(readable(facts)))
 
 
 def message(code: str) -> Message:
@@ -42,4 +48,472 @@ def sentence(code: str, facts: Mapping[str, object] | None = None) -> str:
     return fill(f"{told.happened} {told.remedy}".strip(), facts or {})
 
 
-MESSAGES: Mapping[str, Message] = MappingProxyType({})
+# ---- facts in a reader's terms
+
+_MONEY = frozenset({
+    "accrued", "advised", "amount", "billed", "ceiling", "charges", "claimed", "computed", "credited", "disputed",
+    "expected", "invoiced", "limit_amount", "missing", "open_amount", "over", "received_amount", "total", "unbilled",
+})  # fmt: skip
+_QUANTITIES = frozenset({
+    "accepted", "declared", "delivered", "measured", "open_quantity", "ordered", "quantity", "received", "refused",
+})  # fmt: skip
+
+
+def _code(members: type[IntEnum]) -> Callable[[int], str]:
+    known = {member.value: member.name.lower().replace("_", " ") for member in members}
+    return lambda value: known.get(value, str(value))
+
+
+_BY_NAME: Mapping[str, Callable[[int], str]] = MappingProxyType({
+    "day": lambda day: calendar.date_of(day).isoformat(),
+    "until": lambda day: calendar.date_of(day).isoformat(),
+    "since": lambda day: calendar.date_of(day).isoformat(),
+    "valid_until": lambda day: calendar.date_of(day).isoformat(),
+    "occurred_on": lambda day: calendar.date_of(day).isoformat(),
+    "kind": _code(Kind),
+    "reason": _code(Reason),
+    "one": _code(Duty),
+    "other": _code(Duty),
+    "duty": _code(Duty),
+})  # fmt: skip
+
+
+def readable(facts: Mapping[str, object]) -> dict[str, object]:
+    """Return ``facts`` with amounts as decimals of their ``currency`` or ``unit``, days as dates, codes as words.
+
+    Only whole numbers are touched, and only where the facts say what they count; texts stay as they are.
+    """
+    currency, unit = facts.get("currency"), facts.get("unit")
+
+    def tell(name: str, value: object) -> object:
+        if type(value) is not int:
+            return value
+        if name in _MONEY and currency in CURRENCIES:
+            return f"{currency} {Money(value, str(currency)).text()}"
+        if name in _QUANTITIES and unit in UNITS:
+            return f"{Quantity(value, str(unit)).text()} {unit}"
+        if name in _BY_NAME:
+            return _BY_NAME[name](value)
+        return value
+
+    return {name: tell(name, value) for name, value in facts.items()}
+
+
+# ---- the words
+
+_AGAIN = "Look at the order again; it may have moved on since."
+_REPORT = "This is a mistake in the program: please report it."
+
+_FINDINGS = {
+    # reading and authority
+    "unreadable-body": Message(
+        "This entry is of a kind or a form that this node cannot read.",
+        "It is kept as it came. Update this node, or ask its writer what it says.",
+    ),
+    "unknown-object": Message(
+        "The act refers to something that is not there, or to a document of another kind.",
+        "Name the document it is about.",
+    ),
+    "act-out-of-turn": Message("An act of this kind is not possible in the present state of the order.", _AGAIN),
+    "wrong-side": Message(
+        "This act belongs to the other side of the order.", "Only the side it belongs to can sign it."
+    ),
+    "no-warrant": Message(
+        "The officer named has no warrant of this party, or one that is not in force yet.",
+        "Ask your administrator to grant one, or sign under the right post.",
+    ),
+    "warrant-ended": Message("The officer's warrant has ended.", "Ask your administrator for a new one."),
+    "warrant-revoked": Message(
+        "The warrant for this act was revoked.", "Sign it again under a warrant that is in force, if it is to count."
+    ),
+    "duty-missing": Message(
+        "The officer's warrant does not hold the duty that this act needs.", "Have an officer with that duty sign it."
+    ),
+    "duties-conflict": Message(
+        "One warrant cannot hold two duties that must be kept apart.", "Grant them to two officers."
+    ),
+    "same-officer": Message(
+        "The same officer has already done the act that must be kept apart from this one.",
+        "Have another officer sign it.",
+    ),
+    "over-act-ceiling": Message(
+        "The amount is above what the officer may commit in one act.",
+        "Have an officer with a higher warrant sign it, or lower the amount.",
+    ),
+    "over-total-ceiling": Message(
+        "The amount is above what is left of the officer's total.",
+        "Have another officer sign it, or ask your administrator for a higher warrant.",
+    ),
+    "warrant-currency": Message(
+        "The officer's ceiling is in another currency than this order.",
+        "Have an officer with a warrant in that currency sign it.",
+    ),
+    # terms
+    "not-allowed-category": Message(
+        "The agreement does not allow this category in this situation.",
+        "Choose another category or situation, or take it up outside this agreement.",
+    ),
+    "not-allowed-situation": Message(
+        "The agreement does not know this situation.", "Choose one of the situations on the agreement page."
+    ),
+    "not-allowed-means": Message(
+        "The agreement does not allow this means of settlement for this category.", "Choose reimbursement."
+    ),
+    "blocked-item": Message(
+        "The stock number belongs to a group that is never provided here: weapons and ammunition.",
+        "Take the line out of the request.",
+    ),
+    "unknown-unit": Message(
+        "The unit is not one this program knows.",
+        "Use one from the list in the documentation, for example KGM, LTR, TNE or EA.",
+    ),
+    "unknown-currency": Message(
+        "The currency is not one this program knows, or not one the provider may name under this agreement.",
+        "Use a currency the agreement allows, by its ISO 4217 code.",
+    ),
+    "bad-quantity": Message(
+        "A quantity, amount or line number does not fit: it is zero, the line is named twice, or the order has no "
+        "such line.",
+        "Check the lines and sign again.",
+    ),
+    "bad-dates": Message(
+        "The dates do not fit together, or lie outside what is possible here.", "Check the dates and sign again."
+    ),
+    "not-in-force": Message(
+        "The agreement is not in force on the day of need.", "Choose a day on which it is in force."
+    ),
+    "wrong-provider": Message(
+        "The provider named is not the other party of this agreement.", "Name the partner as the provider."
+    ),
+    # crossing and repeating documents
+    "offer-expired": Message("The offer was no longer valid on that day.", "Ask the provider for a new offer."),
+    "offer-not-live": Message(
+        "The offer was replaced or withdrawn.", "Order on the present offer, or ask the provider to accept this one."
+    ),
+    "second-order": Message("There is already an order on this request.", "Work with the first order."),
+    "stale-amendment": Message(
+        "The order has been amended since this was written.", "Write the amendment again, on the present version."
+    ),
+    "already-decided": Message("This was already decided; a second act of the kind does not count.", _AGAIN),
+    "own-countersign": Message(
+        "The second signature must come from the other side.", "Wait for the partner to countersign."
+    ),
+    "duplicate-number": Message(
+        "The same document number was used before by this party.",
+        "Both count. Correct one of them so that payments can be told apart.",
+    ),
+    "cancel-crossed-delivery": Message(
+        "A delivery and a cancellation crossed each other.",
+        "The delivery stands, and the cancellation ends only what was not delivered. Tell the partner.",
+    ),
+    "delivery-after-cancel": Message(
+        "This delivery was signed after the cancellation was known.",
+        "It creates no debt. Agree on a new order if the goods are kept.",
+    ),
+    # goods
+    "over-delivery": Message(
+        "More was delivered than is still open, even with the tolerance.",
+        "The receiver may refuse the rest, or both may amend the order.",
+    ),
+    "receipt-mismatch": Message(
+        "What was accepted and refused is not what was delivered.",
+        "Accepted and refused must add up to the delivered quantity of each line.",
+    ),
+    "fuel-volume-differs": Message(
+        "The volume at 15 °C is not what the measured volume, temperature and density give.",
+        "Check the measurement with the other side before it is received.",
+    ),
+    "fuel-measure-missing": Message(
+        "Fuel was delivered without its measured volume, temperature and density.",
+        "Add the measurement with a correction.",
+    ),
+    "refused-goods": Message("A part of the delivery was refused.", "Agree on a resolution with the other side."),
+    "discrepancy-open": Message(
+        "A difference found after the receipt is open.", "Agree on a resolution with the other side."
+    ),
+    "late-claim": Message(
+        "The difference was reported after the time for claims.",
+        "It is kept; the other side need not accept it.",
+    ),
+    # money
+    "over-liability": Message(
+        "What was received is worth more than the limit of the order.", "Agree on an amendment that raises the limit."
+    ),
+    "invoice-over-accrued": Message(
+        "The invoice bills more than was received and not yet billed.", "Bill each line at most at what was accepted."
+    ),
+    "invoice-total-differs": Message(
+        "The total of the invoice is not the sum of its lines.", "Check the lines and the total."
+    ),
+    "invoice-receipt-unknown": Message(
+        "The invoice names a receipt that does not belong to this order or does not count.",
+        "Name the receipts it bills.",
+    ),
+    "dispute-over-invoiced": Message(
+        "More is disputed than the invoice bills on that line.", "Dispute at most what was billed."
+    ),
+    "credit-over-invoiced": Message(
+        "The credit is more than what the invoice bills on that line.", "Credit at most what was billed."
+    ),
+    "short-payment": Message(
+        "Less arrived than was billed.",
+        "The rest stays open. It is paid by the receiver, or both agree on a resolution.",
+    ),
+    "overpaid": Message(
+        "More arrived than was open.", "The provider returns the rest, or both agree what it is used for."
+    ),
+    "premature-close": Message(
+        "The order cannot be closed: something is still to be delivered, received, billed or paid.",
+        "See what it waits for on the order page.",
+    ),
+    "correction-not-possible": Message(
+        "This document cannot be corrected in that way.",
+        "Only the side that signed a document can correct it, as the same kind, while its consequences still allow it.",
+    ),
+}
+
+_LOCAL = {
+    "error": Message("Something went wrong.", _REPORT),
+    "not-possible": Message("This is not possible.", "Nothing was signed or stored."),
+    "act-refused": Message("The act would not count.", "Nothing was signed or stored."),
+    # numbers and dates
+    "not-a-number": Message(
+        "“{text}” is not a plain number.", "Write digits and at most one point, without grouping: 1220075.00."
+    ),
+    "too-many-decimals": Message("“{text}” has more decimals than are kept here.", "Give at most {decimals} decimals."),
+    "out-of-range": Message("The value is beyond what can be kept exactly.", "Check its size."),
+    "not-a-date": Message("“{text}” is not a date.", "Write it as year-month-day: 2027-02-18."),
+    "currencies-differ": Message(
+        "Amounts in {currency} and {other} cannot be added or compared.", "Keep each currency by itself."
+    ),
+    "units-differ": Message(
+        "{unit} cannot be turned into {other}: they measure different things.", "Use a unit of the same dimension."
+    ),
+    "density-out-of-table": Message(
+        "The density is outside the volume correction table.",
+        "Check it: tenths of a kilogram per cubic metre at 15 °C, from {low} to {high}.",
+    ),
+    "temperature-out-of-table": Message(
+        "The temperature is outside the volume correction table.",
+        "Check it: tenths of a degree Celsius, from {low} to {high}.",
+    ),
+    # fields
+    "field-wrong": Message("“{field}” does not read."),
+    "field-missing": Message("“{field}” is missing.", "Fill it in."),
+    "field-unknown": Message("There is no field “{field}” here.", "Fields of this kind: {known}."),
+    "field-not-a-list": Message("“{field}” must be a list."),
+    "field-not-an-object": Message("“{field}” must be an object with named fields."),
+    "field-not-text": Message("“{field}” must be a text.", "Write numbers as text too, so that no digit is lost."),
+    "field-not-hex": Message("“{field}” must be bytes written in hexadecimal."),
+    "field-not-a-code": Message("“{field}” is not one of the codes known here.", "Use one of: {known}."),
+    "field-not-a-date": Message("“{field}” is not a date.", "Write it as year-month-day: 2027-02-18."),
+    "field-not-a-whole-number": Message("“{field}” must be a whole number."),
+    "field-not-an-entry": Message("“{field}” must name an entry.", "Write log and index with a point: 17.204."),
+    "field-needs-currency": Message(
+        "“{field}” is an amount, and its currency is not known here.", "Name the currency, or the order it belongs to."
+    ),
+    "field-needs-unit": Message(
+        "“{field}” is a quantity, and its unit is not known here.",
+        "Name a line of the order, or give the unit beside it.",
+    ),
+    "field-out-of-limits": Message("“{field}” is outside its limits.", "It must be: {why}."),
+    "unknown-kind": Message("There is no kind of act called “{kind}”.", "Kinds: {known}."),
+    "not-canonical": Message("A value cannot be written down in the signed form.", _REPORT),
+    # acting
+    "order-changed": Message(
+        "Order {order} has changed since you looked at it. Nothing was signed.",
+        "Look at it again, then decide.",
+    ),
+    "no-root-key-here": Message(
+        "Warrants of {party} are signed with its root key, which is not on this node.",
+        "Do this at the headquarters node that keeps it.",
+    ),
+    "no-writer-here": Message(
+        "This node's key is not granted under {agreement}.",
+        "Ask the administrator of your headquarters node to grant it.",
+    ),
+    # agreements and partners
+    "no-agreement-yet": Message("No agreement is kept on this node yet.", "Pair with a partner first."),
+    "which-agreement": Message("This node keeps several agreements.", "Name one: {agreements}."),
+    "unknown-agreement": Message(
+        "No agreement {agreement} is kept on this node.", "List them with: tallystick status."
+    ),
+    "unknown-space": Message("No agreement with the id {space} is kept here.", "Check the id."),
+    "unknown-party": Message("{party} is not a party of this agreement.", "Check the code."),
+    "genesis-not-possible": Message(
+        "The agreement cannot be written down so: “{field}” does not fit.",
+        "Names of agreements are ASCII without spaces; the parties need different codes and keys, and be those the "
+        "profile is for.",
+    ),
+    "terms-not-possible": Message("The terms of the agreement do not fit together: “{field}”.", "Correct the profile."),
+    "no-partner-yet": Message("{agreement} has no partner node yet.", "Pair with one first."),
+    "which-partner": Message("There are several partners.", "Name one: {partners}."),
+    "nothing-new": Message("{partner} has acknowledged everything that is here.", "Nothing needs to be sent."),
+    "key-id-differs": Message(
+        "The key id does not match the card.",
+        "Ask the partner to read it out again, over another channel than the one the card came by. If it still "
+        "differs, do not pair: the card may have been exchanged on the way.",
+    ),
+    "same-party": Message("The card is of {party}, which is this node's own party.", "Use the partner's card."),
+    "already-paired": Message("This node is already paired with {party}.", "There is nothing to do."),
+    "unknown-profile": Message("There is no profile “{profile}”.", "Profiles: {known}."),
+    "no-such-knock": Message("Nobody of that name is waiting.", "Look into the pending box again."),
+    "plain-http-refused": Message(
+        "{url} is not on this machine and not protected by TLS.",
+        "Use an https address, or say allow_plain_http = true in node.toml if the line itself is protected.",
+    ),
+    # the node's folder
+    "no-node-here": Message(
+        "There is no node in {folder}.", "Name its folder with --node, or make one with: tallystick init."
+    ),
+    "node-exists": Message("There is already a node in {folder}.", "Nothing was changed. Choose another folder."),
+    "folder-not-empty": Message("{path} is not empty.", "Nothing was changed. Choose an empty or a new folder."),
+    "settings-unreadable": Message("{file} is not a settings file: {why}.", "Correct it with a text editor."),
+    "setting-unknown": Message("{file} has a setting “{setting}” that does not exist.", "Settings: {known}."),
+    "setting-missing": Message(
+        "{file} lacks the setting “{setting}”.", "Add it; docs/reference/settings.md explains it."
+    ),
+    "setting-wrong": Message(
+        "The setting “{setting}” in {file} does not fit: {why}.", "docs/reference/settings.md explains it."
+    ),
+    "key-exists": Message("There is already a key at {path}.", "Keys are never written over. Move it away first."),
+    "key-missing": Message(
+        "A key of this node is not there.",
+        "Some acts need a key that only another node of your party keeps. If it should be here, restore it from "
+        "your copy of the keys.",
+    ),
+    "key-exposed": Message(
+        "Others on this machine can read the key at {path} (mode {mode}).",
+        "It may have been read. Make it private with chmod 600; if in doubt, replace the key.",
+    ),
+    "key-damaged": Message("The key at {path} is not readable as a key.", "Restore it from your copy of the keys."),
+    "not-a-key-name": Message("“{name}” cannot be the name of a key.", "Use small letters, digits and dashes."),
+    "not-a-recipient": Message(
+        "The partner's address for courier files does not read.", "Pair again with a fresh card from the partner."
+    ),
+    "backup-exists": Message("There is already something at {path}.", "Nothing was written. Choose another place."),
+    "unknown-store-address": Message(
+        "The address of the database has a part that is not understood: {part}.",
+        "docs/reference/settings.md shows what it may be.",
+    ),
+    "postgres-driver-missing": Message(
+        "The database is PostgreSQL, and its driver is not installed.", "Install it: {install}."
+    ),
+}
+
+_REMOTE = {
+    "remote-error": Message("What the partner sent is not acceptable.", "It was set aside. Tell the partner."),
+    "malformed-bytes": Message(
+        "The bytes are not in the agreed form: {what}.",
+        "They were set aside. Ask the partner to send them again; if it happens twice, tell their administrator.",
+    ),
+    "malformed-genesis": Message(
+        "The agreement in it does not read: “{field}”.", "Ask the partner to propose it again with a current version."
+    ),
+    "malformed-terms": Message(
+        "The terms in it do not read: “{field}”.", "Ask the partner to propose it again with a current version."
+    ),
+    "too-large": Message(
+        "It is larger than is accepted here: {what}, at most {limit}.", "Ask the partner to send less at a time."
+    ),
+    "wrong-agreement": Message("It is for an agreement that is not kept on this node.", "Check whom it was meant for."),
+    "unknown-writer": Message(
+        "It holds the log of a writer that nobody has granted.",
+        "Ask the partner to send the grant of that writer as well.",
+    ),
+    "bad-signature": Message(
+        "A signature does not fit the entries.",
+        "Nothing of it was taken in. Ask the partner to send it again; if it happens twice, call their administrator.",
+    ),
+    "gap": Message(
+        "Entries that come before these are missing here.",
+        "Take in the earlier files first, or exchange online; these are kept until then.",
+    ),
+    "fork": Message(
+        "Two different histories of one log were seen. The evidence is kept.",
+        "Stop relying on that writer and call the partner's administrator. Do not delete anything.",
+    ),
+    "waiting-full": Message(
+        "Too much is waiting for entries that come before it: at most {limit} bundles or {bytes_limit} bytes.",
+        "Find the missing courier file, or exchange online.",
+    ),
+    "answer-too-large": Message(
+        "The answer of {url} is larger than is accepted: {limit} bytes.", "Call the partner's administrator."
+    ),
+    "courier-empty": Message("There is no bundle in the courier file.", "Ask the partner to write it again."),
+    "sealed-for-others": Message(
+        "The file is sealed for another node.", "Hand it to the node it is for, or ask the sender for one of yours."
+    ),
+    "not-sealed": Message(
+        "This is not a courier file, or it was changed on the way.", "Ask the partner to write it again."
+    ),
+    "card-unreadable": Message("This is not a card of a node, or it was cut short.", "Ask the partner for it again."),
+    "card-key": Message("The card of {party} has a key that is not acceptable.", "Ask the partner for a new card."),
+    "card-signature": Message(
+        "The signature on the card of {party} does not fit.", "It was changed on the way. Ask the partner for it again."
+    ),
+    "knock-unreadable": Message("This is not a proposal of an agreement.", "Ask the partner to send it again."),
+    "knock-signature": Message(
+        "The signature on the proposal of {party} does not fit.",
+        "It was changed on the way. Ask the partner for it again.",
+    ),
+    "knock-not-for-us": Message(
+        "The proposal is not for this node of {party}: it names another key.",
+        "Send the partner your card again, and ask for a new proposal.",
+    ),
+    "not-in-agreement": Message("{party} proposes an agreement it is no party of.", "Ask the partner about it."),
+    "too-many-knocks": Message(
+        "Too many strangers are waiting for an answer: {limit}.", "Confirm or refuse those who wait, then try again."
+    ),
+    "stranger": Message("The other node does not know this one.", "Pair with it first."),
+    "refused-by-administrator": Message(
+        "The administrator of the other node has refused the pairing.", "Call them before you try again."
+    ),
+    "not-yet-confirmed": Message(
+        "The administrator of the other node has not confirmed the pairing yet.", "Call them and compare key ids."
+    ),
+    "session-ended": Message("The session with the other node has ended.", "Try again; a new one is opened by itself."),
+    "session-signature": Message(
+        "The other node could not confirm who is calling.",
+        "If this node's key was changed, pair again; otherwise call the partner's administrator.",
+    ),
+}
+
+_WORLD = {
+    "store-error": Message("The database does not do its work.", "Nothing was half-written. See the log."),
+    "head-moved": Message(
+        "Somebody else wrote at the same moment. Nothing was written.", "Look again, then try again."
+    ),
+    "store-unavailable": Message(
+        "The database cannot be used now. Nothing was half-written.", "Try again; if it stays, see the log."
+    ),
+    "store-locked": Message(
+        "The database is in use by another program for too long. Nothing was written.",
+        "Try again. If it stays, find the program that holds it.",
+    ),
+    "store-full": Message(
+        "The disk is full. Nothing was half-written.", "Make room, then try again. Everything signed before is safe."
+    ),
+    "store-read-only": Message(
+        "The database, or its folder, may only be read. Nothing was written.",
+        "Check its owner and permissions, and whether the disk is mounted read-only.",
+    ),
+    "store-gone": Message(
+        "The database is not there or does not answer. Nothing was written.",
+        "Check the disk or the database server, and the setting “database” in node.toml.",
+    ),
+    "store-damaged": Message(
+        "The database is damaged.",
+        "Stop this node and keep the files as they are. Restore the last backup; what is missing comes back from the "
+        "partner.",
+    ),
+    "store-too-new": Message(
+        "The database was written by a newer version of this program.", "Update the program; the data is not touched."
+    ),
+    "peer-unreachable": Message(
+        "The partner's node at {url} does not answer: {why}.",
+        "It is tried again by itself. Nothing is lost; a courier file works meanwhile.",
+    ),
+}
+
+MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _REMOTE | _WORLD)

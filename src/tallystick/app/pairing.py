@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass, replace
 
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import canonical, signing
 from tallystick.core.agreement import PROFILES, Genesis, Party, Terms
-from tallystick.core.entries import Adopt, Draft, Grant
+from tallystick.core.entries import SCHEMA, Adopt, Draft, Grant
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError, TooLargeError
 
 CARD_MAX = 4_096
@@ -46,7 +47,15 @@ class Card:
 
     @property
     def fields(self) -> list[object]:
-        return [self.party, self.party_name, self.node_name, self.root_key, self.writer_key, self.age_recipient, self.url]
+        return [
+            self.party,
+            self.party_name,
+            self.node_name,
+            self.root_key,
+            self.writer_key,
+            self.age_recipient,
+            self.url,
+        ]
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,18 @@ def read_card(data: bytes) -> Card:
     except MalformedBytesError:
         raise MalformedBytesError("card-unreadable") from None
     names_fit = all(0 < len(name) <= NAME_MAX for name in (party_name, node_name)) and 0 < len(party) <= 16
-    if not names_fit or len(url) > URL_MAX or len(age) > NAME_MAX or not (url == "" or url.startswith(("http://", "https://"))):
+    if (
+        not names_fit
+        or len(url) > URL_MAX
+        or len(age) > NAME_MAX
+        or not (url == "" or url.startswith(("http://", "https://")))
+    ):
         raise MalformedBytesError("card-unreadable")
-    if len(root) != 32 or len(writer) != 32 or not (signing.key_is_acceptable(root) and signing.key_is_acceptable(writer)):
+    if (
+        len(root) != 32
+        or len(writer) != 32
+        or not (signing.key_is_acceptable(root) and signing.key_is_acceptable(writer))
+    ):
         raise RemoteError("card-key", party=party)
     if not signing.verify(root, _CARD_CONTEXT + signed, signature):
         raise RemoteError("card-signature", party=party)
@@ -150,11 +168,13 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
             raise LocalError("already-paired", party=partner.party)
     own = Party(node.settings.party, node.settings.party_name, node.keys.public("root"))
     theirs = Party(partner.party, partner.party_name, partner.root_key)
-    genesis = Genesis.make(
+    genesis = Genesis(
         name=name,
+        version=1,
         parties=tuple(sorted((own, theirs), key=lambda party: party.code)),
         terms=terms,
-        dictionary=node.dictionary,
+        schema_hash=hashlib.sha256(SCHEMA.encode()).digest(),
+        dictionary_hash=hashlib.sha256(node.dictionary).digest(),
         nonce=node.ids.random_bytes(16),
     )
     _adopt(node, genesis)
@@ -283,9 +303,11 @@ def _adopt(node: Node, genesis: Genesis) -> Desk:
         ),
     ]
     desk.commit_fresh(
-        lambda: None
-        if desk.space.sizes().get(desk.admin_log)
-        else desk.space.draft(desk.admin_log, drafts, desk.clock.now() // 60 * 60, desk.epoch_key)
+        lambda: (
+            None
+            if desk.space.sizes().get(desk.admin_log)
+            else desk.space.draft(desk.admin_log, drafts, desk.clock.now() // 60 * 60, desk.epoch_key)
+        )
     )
     return desk
 

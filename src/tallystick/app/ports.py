@@ -177,6 +177,10 @@ class EntryStore(Protocol):
         """Return the fact kept under ``name``, or None."""
         ...
 
+    def remembered(self) -> dict[str, bytes]:
+        """Return all facts kept with ``remember``."""
+        ...
+
     def export(self, space: bytes, folder: Path, notes: Mapping[int, str] | None = None) -> None:
         """Write one agreement as a folder of log files that an auditor can check without us (docs/spec/log.md).
 

@@ -23,7 +23,9 @@ from tallystick.core.orders import LIFE, OpenAct, OrderState, OrderView, Side, o
 
 PAGE_SIZE = 50
 SECONDS_PER_DAY = 86_400
-DONE = frozenset({OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.CANCELLED, OrderState.EXPIRED})
+DONE = frozenset(
+    {OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.CANCELLED, OrderState.EXPIRED}
+)
 SETTLED = frozenset({OrderState.SETTLED, OrderState.CLOSED})
 
 
@@ -207,6 +209,7 @@ def home(desk: Desk, reader: Reader, as_of: int) -> Home:
                 mine.append(task)
             else:
                 ours.append(task)
+
     def by_due(task: Task) -> tuple[int, str]:
         return (task.due_on if task.due_on is not None else 1 << 30, task.number)
 
@@ -369,7 +372,9 @@ def order(desk: Desk, order_id: EntryRef, reader: Reader, as_of: int) -> OrderDe
     overlays = due.overlays(view, desk.genesis.terms, as_of)
     state = due.state_on(view, as_of)
     findings = tuple(f for f in record.findings_of(order_id))
-    ours = () if state is OrderState.EXPIRED and view.side_of(desk.party) is Side.RECEIVER else open_acts(view, desk.party)
+    ours = (
+        () if state is OrderState.EXPIRED and view.side_of(desk.party) is Side.RECEIVER else open_acts(view, desk.party)
+    )
     partner = _partner(view, desk.party)
     return OrderDetail(
         view=view,

@@ -688,6 +688,9 @@ _CODECS: Mapping[int, tuple[_Convert, _Convert]] = types.MappingProxyType(
     {kind: _dataclass_converters(cls) for kind, cls in BODIES.items()}
 )
 
+# One line a kind, its number and its fields in wire order; the genesis pins its hash.
+SCHEMA = "\n".join(f"{kind:d} {cls.__name__}: {' '.join(f.name for f in fields(cls))}" for kind, cls in BODIES.items())
+
 
 def to_array(body: Body) -> list[Any]:
     """Return the positional form of ``body``."""

@@ -108,7 +108,9 @@ class HttpLink:
             return data
         code = answer.headers.get(CODE_HEADER)
         if code is None:
-            raise PeerUnreachableError(url=url, why=f"HTTP {answer.status} from something that is not a Tallystick node")
+            raise PeerUnreachableError(
+                url=url, why=f"HTTP {answer.status} from something that is not a Tallystick node"
+            )
         if answer.status >= 500:
             raise PeerUnreachableError(url=url, why=code)
         raise RemoteError(code, **_facts(data))

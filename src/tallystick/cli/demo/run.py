@@ -1,0 +1,308 @@
+"""Builds the demo, or resumes what is there, and serves both nodes until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from tallystick.app.clock import DemoClock
+from tallystick.app.settings import NodeSettings
+from tallystick.cli.demo import history
+from tallystick.cli.demo.cast import CAST
+from tallystick.cli.demo.director import Director, StageClock, instant
+from tallystick.core.errors import LocalError
+from tallystick.stores.node import init_node
+
+STATE = "demo.json"
+VERSION = 1  # of what a demo holds; another version is rebuilt only with --fresh
+READY_SECONDS = 60
+STOP_SECONDS = 15
+NODES = {
+    "JP": ("jp", "Japan Self-Defense Forces", "Tokyo", 8101, "Asia/Tokyo"),
+    "IN": ("in", "Indian Armed Forces", "New Delhi", 8102, "Asia/Kolkata"),
+}
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A one-time sign-in link for a featured officer."""
+
+    party: str
+    post: str
+    what: str
+    url: str
+
+
+def run(folder: Path, *, serve: bool = True, fresh: bool = False, browser: bool = True, say: Say = print) -> int:
+    """Build or resume the demo in ``folder``; with ``serve`` stay until stopped. Returns an exit code.
+
+    Raises:
+        LocalError: ``not-a-demo`` when the folder holds something else, ``address-taken`` when a port is in use.
+    """
+    started = time.monotonic()
+    if serve:
+        for _, _, _, port, _ in NODES.values():
+            _require_free_port(port)
+    if fresh:
+        _clear(folder)
+    if _built(folder):
+        say(f"Resuming the demo in {folder} (start over with --fresh).")
+    else:
+        build(folder, say)
+    links = _enrol_all(folder)
+    say(f"Ready in {time.monotonic() - started:.0f} s.")
+    if not serve:
+        say(f"Nodes: {folder / 'jp'} and {folder / 'in'}. Serve them with: python3 go.py demo")
+        return 0
+    return _serve(folder, links, browser=browser, say=say)
+
+
+def build(folder: Path, say: Say) -> None:
+    """Make both nodes, pair them and play the year; whole or, after a stop, from the start again."""
+    for part in (*(spec[0] for spec in NODES.values()), "clock"):
+        _remove(folder / part)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise LocalError("not-a-demo", folder=str(folder))
+    clock = StageClock(instant(history.BEGINS_ON))
+    nodes = {}
+    for code, (name, party_name, node_name, port, zone) in NODES.items():
+        node = init_node(
+            folder / name,
+            NodeSettings(
+                folder=folder / name,
+                party=code,
+                party_name=party_name,
+                node_name=node_name,
+                listen=f"127.0.0.1:{port}",
+                time_zone=zone,
+                sync_every_seconds=5,
+                demo_clock="../clock",
+            ),
+        )
+        node.clock = clock
+        nodes[code] = node
+    director = Director(nodes, clock)
+    say("Pairing the two nodes and granting warrants …")
+    director.pair()
+    director.grant_officers()
+    director.exchange()
+    history.price_lists(director)
+    months = _Months(say)
+    history.play(director, history.VISITS, history.PRESENT, months.reach)
+    one, other = (director.desk(code) for code in NODES)
+    assert one.record.digest == other.record.digest, "the two nodes of the demo differ"
+    months.done(
+        f"{one.record.entry_count} signed entries on both nodes, digest {one.record.digest.hex()[:12]} on both."
+    )
+    DemoClock(folder / "clock").set_to(instant(history.PRESENT, hour=3))
+    grants = {f"{party}/{login}": grant for (party, login), grant in director.grants.items()}
+    for node in nodes.values():
+        node.store.close()
+    state = folder / (STATE + ".new")
+    state.write_text(json.dumps({"version": VERSION, "grants": grants}, indent=1), encoding="utf-8")
+    state.replace(folder / STATE)
+
+
+@dataclass
+class _Months:
+    """Tells each month once, on one line where that can be."""
+
+    say: Say
+    month: str = ""
+    dots: bool = sys.stdout.isatty()
+
+    def reach(self, day: str) -> None:
+        if day[:7] != self.month:
+            self.month = day[:7]
+            if self.dots:
+                print(f"\rPlaying a year of orders: {self.month} ", end="", flush=True)
+            else:
+                self.say(f"Playing a year of orders: {self.month}")
+
+    def done(self, text: str) -> None:
+        if self.dots:
+            print("\r", end="")
+        self.say(text)
+
+
+def _built(folder: Path) -> bool:
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise LocalError("not-a-demo", folder=str(folder)) from None
+    if state.get("version") != VERSION:
+        raise LocalError("demo-of-another-version", folder=str(folder))
+    return True
+
+
+def _clear(folder: Path) -> None:
+    """Remove a demo, and nothing that is not one."""
+    if not folder.exists():
+        return
+    known = {STATE, "clock", STATE + ".new", *(spec[0] for spec in NODES.values())}
+    strangers = sorted(path.name for path in folder.iterdir() if path.name.removesuffix(".log") not in known)
+    if strangers:
+        raise LocalError("not-a-demo", folder=str(folder), found=strangers[0])
+    for name in known:
+        _remove(folder / name)
+        _remove(folder / f"{name}.log")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _enrol_all(folder: Path) -> list[Link]:
+    """Enter the people of both nodes, each in its own process because each has its own database."""
+    grants = json.loads((folder / STATE).read_text(encoding="utf-8"))["grants"]
+    running = []
+    for code, (name, *_) in NODES.items():
+        wanted = [
+            {
+                "login": member.login,
+                "name": member.name,
+                "post": member.post,
+                "duties": [int(duty) for duty in member.duties],
+                "grant": grants[f"{code}/{member.login}"],
+                "featured": member.featured,
+            }
+            for member in CAST
+            if member.party == code
+        ]
+        process = subprocess.Popen(  # noqa: S603  # our own module, our own arguments
+            [sys.executable, "-m", "tallystick.cli.demo.enrol"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(folder / name),
+            text=True,
+        )
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(wanted))
+        process.stdin.close()
+        running.append((code, process))
+    links = []
+    for code, process in running:
+        assert process.stdout is not None
+        answer = process.stdout.read()
+        if process.wait() != 0:
+            raise LocalError("demo-people-failed", party=code)
+        for member in CAST:
+            path = json.loads(answer).get(member.login) if member.party == code else None
+            if path:
+                links.append(Link(code, member.post, member.what, f"http://127.0.0.1:{NODES[code][3]}{path}"))
+    return links
+
+
+def _environment(node: Path) -> dict[str, str]:
+    source = Path(__file__).resolve().parents[3]
+    paths = [str(source), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "TALLYSTICK_NODE": str(node.resolve()), "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> int:
+    processes = []
+    try:
+        for name, *_ in NODES.values():
+            with (folder / f"{name}.log").open("ab") as journal:
+                processes.append(
+                    subprocess.Popen(  # noqa: S603
+                        [sys.executable, "-m", "tallystick.cli.main", "--node", str(folder / name), "serve"],
+                        env=_environment(folder / name),
+                        stdin=subprocess.DEVNULL,
+                        stdout=journal,
+                        stderr=journal,
+                        start_new_session=True,  # Ctrl-C reaches us; we stop them in order
+                    )
+                )
+        for (code, (name, _, _, port, _)), process in zip(NODES.items(), processes, strict=True):
+            _wait_ready(port, process, folder / f"{name}.log", code)
+        _welcome(links, say)
+        if browser and links:
+            with suppress(webbrowser.Error):
+                webbrowser.open(f"http://127.0.0.1:{NODES['JP'][3]}/")
+        return _stay(processes, say)
+    finally:
+        _stop(processes)
+
+
+def _welcome(links: Sequence[Link], say: Say) -> None:
+    say("")
+    for code, (_, party_name, _, port, _) in NODES.items():
+        say(f"{party_name}: http://127.0.0.1:{port}/")
+        width = max(len(link.post) for link in links)
+        for link in links:
+            if link.party == code:
+                say(f"  {link.post:<{width}}  {link.url}   ({link.what})")
+        say("")
+    say("Each link signs in once; run the demo again for new ones. Use two browsers or profiles to be both sides.")
+    say("Ctrl-C stops both nodes; everything is kept.")
+
+
+def _stay(processes: Sequence[subprocess.Popen[bytes]], say: Say) -> int:
+    """Wait until a signal, or until one of the nodes ends by itself."""
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        stopping = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    while not stopping:
+        if any(process.poll() is not None for process in processes):
+            say("A node stopped by itself; its log is beside its folder.")
+            return 70
+        time.sleep(0.2)
+    say("Stopping both nodes …")
+    return 0
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_ready(port: int, process: subprocess.Popen[bytes], journal: Path, code: str) -> None:
+    ends = time.monotonic() + READY_SECONDS
+    while time.monotonic() < ends:
+        if process.poll() is not None:
+            break
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise LocalError("demo-node-failed", party=code, log=str(journal))
+
+
+def _require_free_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise LocalError("address-taken", address=f"127.0.0.1:{port}") from None
