@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from tallystick.app import exchange
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
-from tallystick.core.errors import LocalError, RemoteError, TooLargeError
+from tallystick.core.bundle import is_for, split_sequence
+from tallystick.core.errors import LocalError, RemoteError, TooLargeError, WrongSpaceError
 
 COURIER_MAX = 256 * 2**20  # sealed; more news than that goes in several files
 SUFFIX = ".lmc.age"
@@ -75,7 +76,7 @@ def read(node: Node, data: bytes) -> tuple[Desk, exchange.Received]:
 
 
 def _desk_of(node: Node, plain: bytes) -> Desk:
-    bundles = exchange.split_sequence(plain)
+    bundles = split_sequence(plain)
     if not bundles:
         raise RemoteError("courier-empty")
     return desk_for(node, bundles[0])
@@ -88,6 +89,6 @@ def desk_for(node: Node, bundle: bytes) -> Desk:
         WrongSpaceError: no agreement kept here has that prefix.
     """
     for desk in node.desks.values():
-        if exchange.is_for(desk.id, bundle):
+        if is_for(desk.id, bundle):
             return desk
-    raise exchange.WrongSpaceError(agreement="unknown")
+    raise WrongSpaceError

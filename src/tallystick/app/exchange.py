@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from tallystick.app.node import Desk
+from tallystick.core import canonical
 from tallystick.core.bundle import split_sequence
 from tallystick.core.errors import GapError, RemoteError
 from tallystick.core.space import Admission
@@ -126,24 +128,55 @@ def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
     return {} if log is None else desk.space.known_by(log)
 
 
-def answer(desk: Desk, data: bytes, writer_key: bytes) -> bytes:
+def sizes_digest(desk: Desk) -> str:
+    """Return a short digest of what is held here. Two nodes with the same one have nothing to tell each other.
+
+    It is a hint that saves bytes, never evidence: 64 bits of SHA-256 over the sizes of all logs.
+    """
+    sizes = sorted(desk.space.sizes().items())
+    return hashlib.sha256(canonical.encode([n for pair in sizes for n in pair])).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a partner answers: its bundles, and the digest of what it holds."""
+
+    body: bytes
+    holds: str
+
+
+def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply:
     """Serve a partner's exchange: take in its bundles, return ours with the acknowledgement.
+
+    Args:
+        desk: The agreement.
+        data: The partner's bundles; may be empty.
+        writer_key: The partner node's key.
+        holds: The partner's ``sizes_digest`` when it asked.
 
     Raises:
         RemoteError: as ``receive``.
     """
     received = receive(desk, data) if data else Received()
-    known = known_by_partner(desk, writer_key)
-    if not data and not known:
-        known = {}
-    bundles = news_for(desk, known)
-    if not bundles and received.have is not None:
-        return desk.space.have_only()
-    return b"".join(bundles)
+    with desk.lock:
+        desk.refresh()
+        acknowledge(desk)
+        if sizes_digest(desk) == holds:
+            return Reply(b"", holds)
+        bundles = news_for(desk, known_by_partner(desk, writer_key), acknowledging=False)
+        if received.have is not None:
+            bundles.append(desk.space.have_only())
+        return Reply(b"".join(bundles), sizes_digest(desk))
 
 
-def sync(desk: Desk, post: Callable[[bytes], bytes], writer_key: bytes | None) -> Received:
-    """Exchange with a partner until neither has news. ``post`` delivers our bundles and returns the partner's.
+def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | None, *, holds: str = "") -> SyncResult:
+    """Exchange with a partner until neither has news.
+
+    Args:
+        desk: The agreement.
+        post: Delivers our bundles and the digest of what we hold; returns the partner's reply.
+        writer_key: The partner node's key.
+        holds: The digest the partner answered with last time, if any.
 
     Raises:
         PeerUnreachableError: the partner's node does not answer; what was exchanged before stays.
@@ -151,13 +184,24 @@ def sync(desk: Desk, post: Callable[[bytes], bytes], writer_key: bytes | None) -
     """
     done = Received()
     for _ in range(ROUNDS_MAX):
-        bundles = news_for(desk, known_by_partner(desk, writer_key))
-        before = desk.space.sizes()
-        reply = post(b"".join(bundles))
-        if reply:
-            done += receive(desk, reply)
-        if desk.space.sizes() == before and not bundles:
-            return done
-        if not reply and not news_for(desk, known_by_partner(desk, writer_key)):
-            return done
-    return done
+        with desk.lock:
+            desk.refresh()
+            acknowledge(desk)
+            ours = sizes_digest(desk)
+            bundles = [] if ours == holds else news_for(desk, known_by_partner(desk, writer_key), acknowledging=False)
+        reply = post(b"".join(bundles), ours)
+        if reply.body:
+            done += receive(desk, reply.body)
+        holds = reply.holds
+        now = sizes_digest(desk)
+        if now == holds or (now == ours and not bundles):
+            break
+    return SyncResult(done, holds)
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What came in, and the digest the partner ended with."""
+
+    received: Received
+    holds: str

@@ -93,7 +93,9 @@ class Director:
         """Exchange until both are in step, as the peering endpoint does."""
         one, other = (self.desk(code) for code in ("JP", "IN"))
         key = self.nodes["JP"].keys.public("writer")
-        exchange.sync(one, lambda body: exchange.answer(other, body, key), self.nodes["IN"].keys.public("writer"))
+        exchange.sync(
+            one, lambda body, holds: exchange.answer(other, body, key, holds), self.nodes["IN"].keys.public("writer")
+        )
 
     def act(
         self, party: str, kind: Kind, on: EntryRef | None = None, *, by: str = "", remark: str = "", **said: Any
@@ -119,7 +121,7 @@ class Director:
         if on is None:
             return None
         order_id = desk.record.subject_of(on)
-        return desk.record.orders.get(order_id) if order_id is not None else None
+        return None if order_id is None else desk.record.orders.get(order_id)
 
     def _who(self, desk: Desk, party: str, kind: Kind, on: EntryRef | None) -> str:
         """The first member with a duty for the act, on the right side: a provider's countersign is AUTH-P's."""
@@ -132,7 +134,17 @@ class Director:
 
     # ---- longer steps
 
-    def request(self, party: str, *, unit: str, place: str, need: tuple[str, str], lines: list[dict[str, Any]], situation: str = "d", remark: str = "") -> EntryRef:  # fmt: skip
+    def request(
+        self,
+        party: str,
+        *,
+        unit: str,
+        place: str,
+        need: tuple[str, str],
+        lines: list[dict[str, Any]],
+        situation: str = "d",
+        remark: str = "",
+    ) -> EntryRef:
         """RFS for the other party, with the next free number."""
         desk = self.desk(party)
         year = numbers.fiscal_year(desk, self.clock.instant // 86_400)

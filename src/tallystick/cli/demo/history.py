@@ -246,7 +246,7 @@ def _program(d: Director, v: Visit) -> Program:
     if v.quirk == "credit":
         yield _shift(v.call, 34)
         credit = Money(_line(d, provider, request, 1).accrued // 40, OFFERED_CURRENCY[provider]).text()
-        number = numbers.next_invoice_number(d.desk(provider), _year(d, provider))
+        number = numbers.credit_note_number(_view(d, provider, request).invoices[0].number, 0)
         d.act(
             provider, Kind.CREDIT_NOTE, invoice, number=number, lines=[{"line": 1, "amount": credit}],
             remark="Meter reading corrected after calibration.",

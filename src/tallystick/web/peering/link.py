@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from tallystick.app.exchange import Reply
 from tallystick.app.ports import KeyRing
 from tallystick.app.settings import NodeSettings
 from tallystick.core import canonical
@@ -23,6 +24,7 @@ CONNECT_SECONDS = 10
 READ_SECONDS = 120  # 16 KiB at 9.6 kbit/s is 14 s; a first exchange may be larger
 SESSION_CONTEXT = b"tallystick session v1\n"
 CODE_HEADER = "Tallystick-Code"
+HOLDS_HEADER = "Tallystick-Holds"  # digest of what the sender holds: saves sending what is there
 
 
 def is_this_machine(url: str) -> bool:
@@ -63,14 +65,16 @@ class HttpLink:
         """Deliver ``body`` to a door that needs no session; return the answer."""
         return self._send("POST", url, door, body, {})
 
-    def exchange(self, url: str, space: bytes, body: bytes) -> bytes:
+    def exchange(self, url: str, space: bytes, body: bytes, holds: str) -> Reply:
         """Deliver bundles and return the partner's; opens a session first when there is none, or it has ended."""
         for fresh in (False, True):
             token = self._tokens.get((url, space))
             if token is None or fresh:
                 token = self._tokens[url, space] = self._open_session(url, space)
             try:
-                return self._send("POST", url, "exchange", body, {"Authorization": f"Tallystick {token}"})
+                return self._ask(
+                    "POST", url, "exchange", body, {"Authorization": f"Tallystick {token}", HOLDS_HEADER: holds}
+                )
             except RemoteError as error:
                 if fresh or error.code != "session-ended":
                     raise
@@ -83,6 +87,9 @@ class HttpLink:
         return self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {}).decode()
 
     def _send(self, method: str, url: str, door: str, body: bytes, headers: dict[str, str]) -> bytes:
+        return self._ask(method, url, door, body, headers).body
+
+    def _ask(self, method: str, url: str, door: str, body: bytes, headers: dict[str, str]) -> Reply:
         if urlsplit(url).scheme != "https" and not is_this_machine(url) and not self.settings.allow_plain_http:
             raise LocalError("plain-http-refused", url=url)
         try:
@@ -105,7 +112,7 @@ class HttpLink:
         if len(data) > ANSWER_MAX:
             raise RemoteError("answer-too-large", url=url, limit=ANSWER_MAX)
         if answer.status == 200:
-            return data
+            return Reply(data, answer.headers.get(HOLDS_HEADER, ""))
         code = answer.headers.get(CODE_HEADER)
         if code is None:
             raise PeerUnreachableError(

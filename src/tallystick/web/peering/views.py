@@ -26,7 +26,7 @@ from tallystick.core.errors import (
     TooLargeError,
 )
 from tallystick.web.peering import worker
-from tallystick.web.peering.link import CODE_HEADER, SESSION_CONTEXT
+from tallystick.web.peering.link import CODE_HEADER, HOLDS_HEADER, SESSION_CONTEXT
 from tallystick.web.record import get_node
 
 EXCHANGE_MAX = 64 * 2**20
@@ -134,11 +134,11 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
     space, key = bytes.fromhex(space_hex), bytes.fromhex(key_hex)
     peer = _partner(node, space, key)
     desk = node.desk(space)
-    reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key)
+    reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key, request.headers.get(HOLDS_HEADER, ""))
     worker.note(node, peer.peer_id, seen_at=node.clock.now())
     if peer.status is PeerStatus.PENDING_OUT and all(desk.space.sizes().get(party) for party in desk.partners):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
-    return _bytes(reply)
+    return _bytes(reply.body, {HOLDS_HEADER: reply.holds})
 
 
 def _loads(token: str, *, salt: str, max_age: int) -> list[str]:
@@ -161,5 +161,5 @@ def _partner(node: Node, space: bytes, key: bytes) -> Peer:
     raise RemoteError("stranger")
 
 
-def _bytes(data: bytes) -> HttpResponse:
-    return HttpResponse(data, content_type="application/octet-stream")
+def _bytes(data: bytes, headers: dict[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(data, content_type="application/octet-stream", headers=headers or {})

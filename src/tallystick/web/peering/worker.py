@@ -28,6 +28,7 @@ class _Pace:
     """When a partner is due next, and how long to wait after one more failure."""
 
     due: float = 0.0
+    holds: str = ""  # what the partner said it holds, last time
     back_off: float = BACK_OFF_FIRST
 
 
@@ -78,8 +79,9 @@ class Worker:
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
         every = float(self.node.settings.sync_every_seconds)
-        error = visit(self.node, self.link, peer)
-        if error is None:
+        result = visit(self.node, self.link, peer, pace.holds)
+        if isinstance(result, exchange.SyncResult):
+            pace.holds = result.holds
             pace.back_off, pace.due = BACK_OFF_FIRST, time.monotonic() + every
         else:
             pace.due = time.monotonic() + pace.back_off
@@ -89,8 +91,8 @@ class Worker:
 _LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
 
 
-def visit(node: Node, link: HttpLink, peer: Peer) -> TallystickError | None:
-    """Knock at or exchange with one partner, and note how it went in the peer book; returns what went wrong."""
+def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
+    """Knock at or exchange with one partner; note in the peer book, and return, how it went."""
     assert peer.space is not None
     now = node.clock.now()
     try:
@@ -98,7 +100,9 @@ def visit(node: Node, link: HttpLink, peer: Peer) -> TallystickError | None:
         if peer.status is PeerStatus.PENDING_OUT and not _has_adopted(desk):
             link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
         space = peer.space
-        exchange.sync(desk, lambda body: link.exchange(peer.url, space, body), peer.writer_key)
+        result = exchange.sync(
+            desk, lambda body, ours: link.exchange(peer.url, space, body, ours), peer.writer_key, holds=holds
+        )
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)
         note(node, peer.peer_id, tried_at=now, error=error.code)
@@ -106,7 +110,7 @@ def visit(node: Node, link: HttpLink, peer: Peer) -> TallystickError | None:
     note(node, peer.peer_id, tried_at=now, seen_at=now)
     if _has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
-    return None
+    return result
 
 
 def note(
