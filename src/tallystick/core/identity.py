@@ -15,7 +15,7 @@ class EntryRef(NamedTuple):
     """The name of an entry within its space."""
 
     log: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a name
 
     def __str__(self) -> str:
         return f"{self.log}.{self.index}"
