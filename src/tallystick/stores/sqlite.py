@@ -1,0 +1,164 @@
+"""SQLite behind ``sql``: how to connect, begin and fail. One file, in WAL mode, that Django's own tables share.
+
+Every commit is on the disk when it returns (``synchronous=FULL``): a ``ctx`` leaf promises that.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tallystick.core.errors import LocalError, StoreUnavailableError
+from tallystick.stores import rules
+
+if TYPE_CHECKING:
+    from tallystick.core.log import StoredLeaf
+
+_RETRY_SECONDS = 0.05  # between tries to switch a new file to WAL while another process does the same
+
+_CODES = {
+    sqlite3.SQLITE_BUSY: "store-locked",
+    sqlite3.SQLITE_LOCKED: "store-locked",
+    sqlite3.SQLITE_PROTOCOL: "store-locked",
+    sqlite3.SQLITE_FULL: "store-full",
+    sqlite3.SQLITE_READONLY: "store-read-only",
+    sqlite3.SQLITE_PERM: "store-read-only",
+    sqlite3.SQLITE_CANTOPEN: "store-gone",
+    sqlite3.SQLITE_IOERR: "store-gone",
+    sqlite3.SQLITE_CORRUPT: "store-damaged",
+    sqlite3.SQLITE_NOTADB: "store-damaged",
+}
+
+
+class _Connection(sqlite3.Connection):
+    """Knows which file it opened: device and inode."""
+
+    identity: tuple[int, int] | None = None
+
+
+class Sqlite:
+    """The driver for one file; ``?mode=ro`` at the end of the address opens it for reading only."""
+
+    blob = "BLOB"
+    serial = "INTEGER PRIMARY KEY"
+    clustered = " WITHOUT ROWID"
+    row_lock = ""  # BEGIN IMMEDIATE already lets one writer in at a time
+    failure: type[Exception] = sqlite3.Error
+
+    def __init__(self, path: str, *, wait_seconds: float) -> None:
+        plain, _, query = path.partition("?")
+        self.path = Path(plain).absolute()
+        self.read_only = query == "mode=ro"
+        if query and not self.read_only:
+            raise LocalError("unknown-store-address", part=query)
+        self._wait_seconds = wait_seconds
+        self._may_create = not self.read_only
+
+    def facts(self) -> dict[str, object]:
+        return {"path": str(self.path)}
+
+    def connect(self) -> _Connection:
+        """Open the file; only the first time may it be made, so a file that vanished is not taken for an empty one."""
+        if self._may_create and not self.path.exists():
+            self._create()
+        identity = self._identity()
+        mode = "ro" if self.read_only else "rw"
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self._wait_seconds,
+            isolation_level=None,  # we say BEGIN and COMMIT ourselves
+            check_same_thread=False,  # one transaction at a time, whichever thread it is in
+            factory=_Connection,
+        )
+        connection.identity = identity
+        try:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            if not self.read_only:
+                self._switch_to_wal(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._may_create = False
+        return connection
+
+    def _create(self) -> None:
+        """Make an empty file that only we can read: people and national data live in it too."""
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise rules.disk_unavailable(error, self.path) from error
+
+    def _switch_to_wal(self, connection: _Connection) -> None:
+        """Switch to WAL; SQLite does not wait by itself when two connections do this to a new file at once."""
+        tries = max(1, round(self._wait_seconds / _RETRY_SECONDS))
+        for left in range(tries, 0, -1):
+            try:
+                connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if left == 1 or _primary(error) != sqlite3.SQLITE_BUSY:
+                    raise
+                threading.Event().wait(_RETRY_SECONDS)
+            else:
+                return
+
+    def is_stale(self, connection: _Connection) -> bool:
+        """Tell whether the file was replaced or removed: SQLite would go on writing to the one that has no name."""
+        return connection.identity != self._identity()
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            there = self.path.stat()
+        except OSError:
+            return None
+        return there.st_dev, there.st_ino
+
+    def begin(self, connection: _Connection, *, write: bool) -> None:
+        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    def execute(self, connection: _Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return connection.execute(sql, values).fetchall()
+
+    def execute_many(self, connection: _Connection, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        connection.executemany(sql, rows)
+
+    def insert_leaves(self, connection: _Connection, space: int, leaves: Iterable[StoredLeaf]) -> None:
+        connection.executemany(
+            "INSERT INTO record_leaves (space, log, idx, leaf, core, detail, auth) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((space, *leaf) for leaf in leaves),
+        )
+
+    def lock_schema(self, connection: _Connection) -> None:
+        """BEGIN IMMEDIATE has done it."""
+
+    def backup(self, connection: _Connection, path: Path) -> bool:
+        """Copy the whole file as it is now, other programs' tables too; writers need not wait."""
+        part = path.with_name(path.name + ".part")
+        try:
+            part.unlink(missing_ok=True)
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            with closing(sqlite3.connect(part, isolation_level=None)) as copy:
+                connection.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")  # one file, without companions
+            part.rename(path)
+        except OSError as error:
+            raise rules.disk_unavailable(error, path) from error
+        return True
+
+    def unavailable(self, error: Exception) -> StoreUnavailableError:
+        """Return our error for SQLite's; one that no outside cause explains is a broken promise of ours."""
+        assert isinstance(error, sqlite3.Error)
+        code = _CODES.get(_primary(error))
+        assert code is not None, f"SQLite refused our statement: {error}"
+        return StoreUnavailableError(code, **self.facts(), reason=str(error))
+
+
+def _primary(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code, the low byte of the extended one; 0 when the driver itself complains."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
