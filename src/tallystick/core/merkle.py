@@ -55,6 +55,10 @@ class Tree:
         at = index * HASH_BYTES
         return bytes(self._levels[level][at : at + HASH_BYTES])
 
+    def leaves(self, begin: int, end: int) -> bytes:
+        """Return the leaf hashes ``begin`` … ``end - 1``, joined."""
+        return bytes(self._levels[0][begin * HASH_BYTES : end * HASH_BYTES])
+
     def root(self, size: int | None = None) -> bytes:
         """Return the root over the first ``size`` leaves (default: all)."""
         return _root(self, self.size if size is None else size)
@@ -110,6 +114,10 @@ class Growth:
             return self.base.node(level, index)
         at = (index - start) * HASH_BYTES
         return bytes(self.added[level][at : at + HASH_BYTES])
+
+    def leaves(self, begin: int, end: int) -> bytes:
+        assert begin >= self.begin
+        return bytes(self.added[0][(begin - self.begin) * HASH_BYTES : (end - self.begin) * HASH_BYTES])
 
     def root(self, size: int | None = None) -> bytes:
         return _root(self, self.size if size is None else size)

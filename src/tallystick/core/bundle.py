@@ -1,0 +1,329 @@
+"""Bundles: what travels between nodes, and only what the receiver cannot rebuild.
+
+::
+
+    [1, space prefix, codec, body, raw]                  a bundle
+    [1, space prefix, codec, body, raw, [log, size …]]   the same, telling what the sender holds ("have")
+
+``body``, behind a codec, is a CBOR sequence: one head ``[log, from, count …]``, then ``count`` items for each log.
+``raw`` has, for each log in head order, the 64-byte signature of the checkpoint the receiver rebuilds and the 32-byte
+epoch key of every index in the range that is a multiple of 256.
+
+Decides the envelope, the codecs, the limits and the reading of items. Leaves to ``space`` what the items mean.
+
+Source: docs/spec/wire.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import zstandard
+
+from tallystick.core.canonical import UINT_MAX, check_plain, decode_prefix, encode_trusted
+from tallystick.core.errors import MalformedBytesError, TooLargeError
+from tallystick.core.log import EPOCH_KEY_BYTES, EPOCH_LEAVES, NUMBER_MAX, SEGMENT_MAX
+from tallystick.core.signing import SIGNATURE_BYTES
+
+VERSION = 1
+BUNDLE_MAX = 16 * 2**20  # bytes; a year of a busy headquarters is below 1 MiB
+BODY_MAX = 64 * 2**20  # bytes after decompression
+ITEMS_MAX = 65_536  # of one log in one bundle
+LOGS_MAX = 256  # logs in one bundle; an agreement has a few writers
+ITEM_MAX = 2 * SEGMENT_MAX + 1024  # bytes: core, detail, signature
+VALUES_MAX = 4 * 2**20  # values in the items of one bundle; in Python an empty array of one byte has 72
+PREFIX_MIN, PREFIX_BYTES, PREFIX_MAX = 4, 4, 32  # of the space id; 4 tell a node's agreements apart, the root the rest
+
+CODEC_PLAIN = 0
+CODEC_ZSTD = 1
+_WINDOW_MAX = 8 * 2**20  # bytes zstd may look back: bounds its memory
+_STEP = 256  # bytes given to zstd at once: they cannot become more than 8 MiB
+_LEVEL, _LEVEL_LARGE, _LARGE = 19, 9, 256 * 1024  # the best there is while it takes no time anyone notices
+_FIRST_LOOK = 1024  # bytes in which most items end
+
+
+class Codec:
+    """Codec 0 (as is) and 1 (zstd without magic number), with the dictionary of the agreement; empty: none."""
+
+    def __init__(self, dictionary: bytes = b"") -> None:
+        self.dictionary = dictionary
+        self._dict = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+
+    def pack(self, body: bytes) -> tuple[int, bytes]:
+        """Return (codec, bytes), the shorter of the two."""
+        packed = zstandard.ZstdCompressor(
+            compression_params=zstandard.ZstdCompressionParameters.from_level(
+                _LEVEL_LARGE if len(body) > _LARGE else _LEVEL,
+                source_size=len(body),
+                dict_size=len(self.dictionary),
+                format=zstandard.FORMAT_ZSTD1_MAGICLESS,
+                write_content_size=0,
+                write_checksum=0,
+                write_dict_id=0,
+            ),
+            dict_data=self._dict,
+        ).compress(body)
+        return (CODEC_ZSTD, packed) if len(packed) < len(body) else (CODEC_PLAIN, body)
+
+    def unpack(self, codec: int, data: bytes) -> bytes:
+        """Return the body, never holding more than ``BODY_MAX`` and one step of it.
+
+        Raises:
+            MalformedBytesError: an unknown codec, or not exactly one zstd frame.
+            TooLargeError: the body has more than 64 MiB.
+        """
+        if codec == CODEC_PLAIN:
+            return data
+        if codec != CODEC_ZSTD:
+            raise MalformedBytesError(what="codec", codec=codec)
+        stream = zstandard.ZstdDecompressor(
+            dict_data=self._dict, format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=_WINDOW_MAX
+        ).decompressobj()
+        parts: list[bytes] = []
+        size = 0
+        for at in range(0, len(data), _STEP):
+            if stream.eof:
+                raise MalformedBytesError(what="bytes after the zstd frame")
+            try:
+                part = stream.decompress(data[at : at + _STEP])
+            except zstandard.ZstdError:
+                raise MalformedBytesError(what="zstd") from None
+            size += len(part)
+            if size > BODY_MAX:
+                raise TooLargeError(what="bundle body", limit=BODY_MAX)
+            parts.append(part)
+        if not stream.eof or stream.unused_data:
+            raise MalformedBytesError(what="zstd frame")
+        return b"".join(parts)
+
+
+class Range(NamedTuple):
+    """Leaves ``begin`` … ``begin + count - 1`` of a log, in a bundle."""
+
+    log: int
+    begin: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.begin + self.length
+
+
+class Seal(NamedTuple):
+    """What ``raw`` holds for one log: the signature of its head, and the new epoch keys by block."""
+
+    signature: bytes
+    epoch_keys: dict[int, bytes]
+
+
+class Envelope(NamedTuple):
+    space: bytes  # the first 4 … 32 bytes of the space id
+    codec: int
+    body: bytes
+    raw: bytes
+    have: dict[int, int] | None
+
+
+class Item(NamedTuple):
+    """One decoded item and its canonical bytes."""
+
+    value: list[Any]
+    data: bytes
+
+
+def read_envelope(data: bytes) -> Envelope:
+    """Return the parts of a bundle.
+
+    Raises:
+        TooLargeError: beyond 16 MiB.
+        MalformedBytesError: not a bundle of this version.
+    """
+    if len(data) > BUNDLE_MAX:
+        raise TooLargeError(what="bundle", limit=BUNDLE_MAX, size=len(data))
+    envelope, size = _first_envelope(data)
+    if size != len(data):
+        raise MalformedBytesError(what="bytes after the bundle")
+    return envelope
+
+
+def _first_envelope(data: bytes) -> tuple[Envelope, int]:
+    try:
+        value = decode_prefix(data, max_depth=3)
+    except EOFError:
+        raise MalformedBytesError(what="bundle ends too early") from None
+    if type(value) is not list or len(value) not in {5, 6}:
+        raise MalformedBytesError(what="bundle")
+    version, space, codec, body, raw, *rest = value
+    if type(version) is not int or version != VERSION:
+        raise MalformedBytesError(what="bundle version", known=VERSION)
+    if type(space) is not bytes or not PREFIX_MIN <= len(space) <= PREFIX_MAX:
+        raise MalformedBytesError(what="bundle", field="space")
+    if type(codec) is not int or not 0 <= codec <= UINT_MAX or type(body) is not bytes or type(raw) is not bytes:
+        raise MalformedBytesError(what="bundle")
+    have = _pairs(rest[0]) if rest else None
+    canonical = encode_trusted(value)
+    if data[: len(canonical)] != canonical:
+        raise MalformedBytesError(what="not the canonical encoding")
+    return Envelope(space, codec, body, raw, have), len(canonical)
+
+
+def _pairs(value: object) -> dict[int, int]:
+    if type(value) is not list or len(value) % 2 or len(value) > 2 * LOGS_MAX or not all(map(_is_number, value)):
+        raise MalformedBytesError(what="bundle", field="have")
+    return dict(zip(value[::2], value[1::2], strict=True))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value <= NUMBER_MAX
+
+
+def is_for(space_id: bytes, data: bytes) -> bool:
+    """Return whether a bundle says it is for this agreement.
+
+    Raises:
+        MalformedBytesError: not a bundle.
+        TooLargeError: beyond 16 MiB.
+    """
+    return space_id.startswith(read_envelope(data).space)
+
+
+def split_sequence(data: bytes) -> list[bytes]:
+    """Return the bundles of a CBOR sequence (RFC 8742), as they came: a courier file or the body of an exchange.
+
+    Raises:
+        MalformedBytesError: something in it is not a bundle.
+        TooLargeError: one of them is beyond 16 MiB.
+    """
+    bundles: list[bytes] = []
+    at = 0
+    while at < len(data):
+        for window in (65_536, 2**20, BUNDLE_MAX):  # copies little when bundles are small, as they are
+            part = data[at : at + window]
+            try:
+                _, size = _first_envelope(part)
+                break
+            except MalformedBytesError as error:
+                if error.facts.get("what") != "bundle ends too early" or at + window >= len(data):
+                    raise
+        else:
+            raise TooLargeError(what="bundle", limit=BUNDLE_MAX)
+        bundles.append(part[:size])
+        at += size
+    return bundles
+
+
+def write_envelope(
+    space_id: bytes, codec: Codec, *, body: bytes, raw: bytes, have: Mapping[int, int] | None = None
+) -> bytes:
+    """Return the bundle of these parts."""
+    number, packed = codec.pack(body)
+    value: list[Any] = [VERSION, space_id[:PREFIX_BYTES], number, packed, raw]
+    if have is not None:
+        value.append([n for pair in sorted(have.items()) for n in pair])
+    return encode_trusted(value)
+
+
+def write_head(ranges: Iterable[Range]) -> bytes:
+    return encode_trusted([n for part in ranges for n in part])
+
+
+def read_head(body: bytes) -> tuple[list[Range], int]:
+    """Return which leaves of which logs a body has, admin logs first, and where its items begin.
+
+    Raises:
+        MalformedBytesError: not a head, or its logs are not in ascending order.
+        TooLargeError: more than 256 logs, or more than 65,536 items of one.
+    """
+    value, size = _read_value(body, 0)
+    if type(value) is not list or len(value) % 3 or not all(map(_is_number, value)):
+        raise MalformedBytesError(what="bundle head")
+    if len(value) > 3 * LOGS_MAX:
+        raise TooLargeError(what="logs", limit=LOGS_MAX)
+    ranges = [Range(*value[at : at + 3]) for at in range(0, len(value), 3)]
+    last = -1
+    for part in ranges:
+        if part.log <= last or part.length < 1:
+            raise MalformedBytesError(what="bundle head")
+        if part.length > ITEMS_MAX:
+            raise TooLargeError(what="items", limit=ITEMS_MAX, log=part.log)
+        last = part.log
+    return ranges, size
+
+
+def read_raw(raw: bytes, ranges: Iterable[Range]) -> list[Seal]:
+    """Return the signature and epoch keys of each log, in head order.
+
+    Raises:
+        MalformedBytesError: ``raw`` has another length than the head says.
+    """
+    seals: list[Seal] = []
+    at = 0
+    for part in ranges:
+        blocks = new_blocks(part)
+        keys_at = at + SIGNATURE_BYTES
+        seals.append(
+            Seal(
+                raw[at:keys_at],
+                {block: raw[keys_at + n * EPOCH_KEY_BYTES :][:EPOCH_KEY_BYTES] for n, block in enumerate(blocks)},
+            )
+        )
+        at = keys_at + len(blocks) * EPOCH_KEY_BYTES
+    if at != len(raw):
+        raise MalformedBytesError(what="bundle", field="raw")
+    return seals
+
+
+def new_blocks(part: Range) -> range:
+    """Return the blocks of 256 leaves that begin in the range."""
+    return range(-(-part.begin // EPOCH_LEAVES), -(-part.end // EPOCH_LEAVES))
+
+
+def read_items(body: bytes, at: int, count: int) -> tuple[list[Item], int]:
+    """Return ``count`` items from offset ``at`` and the offset behind them.
+
+    The bytes are checked to be canonical; what kinds of values are inside, the caller checks. A body of more bytes
+    than ``VALUES_MAX`` has its values counted, so that 64 MiB of it cannot become gigabytes here.
+
+    Raises:
+        MalformedBytesError: not canonical, or not an array of 3 to 6.
+        TooLargeError: an item beyond ``ITEM_MAX`` bytes, or too many values.
+    """
+    items: list[Item] = []
+    left = VALUES_MAX if len(body) > VALUES_MAX else 0
+    append, dumps, first = items.append, encode_trusted, _FIRST_LOOK
+    for _ in range(count):
+        window = body[at : at + first]
+        try:
+            value = decode_prefix(window)
+        except EOFError:
+            window, value = _look_further(body, at)
+        if type(value) is not list or not 3 <= len(value) <= 6:
+            raise MalformedBytesError(what="item")
+        if left:
+            left = max(1, left - check_plain(value, max_items=left))
+        data = dumps(value)
+        if not window.startswith(data):
+            raise MalformedBytesError(what="not the canonical encoding")
+        append(Item(value, data))
+        at += len(data)
+    return items, at
+
+
+def _read_value(body: bytes, at: int) -> tuple[Any, int]:
+    _, value = _look_further(body, at)
+    check_plain(value)
+    data = encode_trusted(value)
+    if not body.startswith(data, at):
+        raise MalformedBytesError(what="not the canonical encoding")
+    return value, at + len(data)
+
+
+def _look_further(body: bytes, at: int) -> tuple[bytes, Any]:
+    window = body[at : at + ITEM_MAX]
+    try:
+        return window, decode_prefix(window)
+    except EOFError:
+        if at + ITEM_MAX < len(body):
+            raise TooLargeError(what="item", limit=ITEM_MAX) from None
+        raise MalformedBytesError(what="bundle body ends too early") from None

@@ -1,0 +1,1094 @@
+"""One agreement's logs in memory: staging what is new, checking what came, composing what a partner lacks.
+
+Decides what may be appended to a log, by its writer or from a partner's bytes, and what it is called in causal order
+(lamport number and the sizes seen). Two steps, always: ``draft``, ``acknowledge`` and ``read`` return a frozen
+:class:`Admission` and change nothing; the caller writes it to the store in one transaction and then calls ``apply``.
+So a failed read leaves no trace, and a ctx never promises what the disk does not hold.
+
+Leaves the bytes to ``log`` and ``bundle``, meaning and conflicts to ``fold``, when to speak to ``replication``.
+
+Source: docs/spec/log.md and docs/spec/wire.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tallystick.core import bundle as wire
+from tallystick.core import checkpoint as notes
+from tallystick.core import entries as acts_module
+from tallystick.core.agreement import Genesis
+from tallystick.core.bundle import Codec, Item, Range, Seal
+from tallystick.core.canonical import check_plain, decode, decode_trusted, encode, encode_trusted
+from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.entries import Adopt, Draft, Entry, Grant, Unreadable, from_array, to_array
+from tallystick.core.errors import (
+    BadSignatureError,
+    ForkError,
+    GapError,
+    LocalError,
+    MalformedBytesError,
+    RemoteError,
+    TooLargeError,
+    UnknownWriterError,
+    WrongSpaceError,
+)
+from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
+from tallystick.core.log import (
+    AUTH_TAG,
+    CORE_TAG,
+    CTX,
+    DETAIL_TAG,
+    EPOCH_KEY_BYTES,
+    EPOCH_LEAVES,
+    KIND_MAX,
+    NUMBER_MAX,
+    SALT_BYTES,
+    SEGMENT_MAX,
+    CtxLeaf,
+    StoredLeaf,
+    act_leaf,
+    commitment,
+    ctx_leaf,
+    is_ctx,
+    read_leaf,
+    read_trusted,
+    salt,
+)
+from tallystick.core.merkle import Growth, Tree, leaf_hash
+from tallystick.core.signing import key_is_acceptable, verify
+
+MINUTE = 60  # seconds; the resolution of time claims
+SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry again after it broke
+SPLIT_BYTES = 2**20  # of segments in one bundle we write
+
+_NOTHING_SEEN: Mapping[int, int] = {}
+_sha256 = hashlib.sha256
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Staged growth of some logs; nothing has changed yet. What the store writes in one transaction.
+
+    ``before`` has the expected size of each log that grows; ``epoch_keys`` are named by (log, block of 256);
+    ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``held`` and ``have`` are about the
+    sender of a bundle: the sizes it shows to hold by what it sent, and those it says it holds.
+    """
+
+    space: bytes
+    before: Mapping[int, int]
+    leaves: tuple[StoredLeaf, ...]
+    epoch_keys: Mapping[tuple[int, int], bytes]
+    checkpoints: Mapping[int, Checkpoint]
+    entries: tuple[Entry, ...]
+    held: Mapping[int, int] = field(default_factory=dict)
+    have: Mapping[int, int] | None = None
+
+
+class _Causes:
+    """What the leaves of one log, from ``begin`` on, had seen. A ctx and the acts after it share one mapping."""
+
+    __slots__ = ("at", "lamport", "seen")
+
+    def __init__(self) -> None:
+        self.at: list[int] = []  # indices of ctx leaves, ascending
+        self.lamport: list[int] = []  # of each ctx
+        self.seen: list[Mapping[int, int]] = []  # from each ctx on; never mutated
+
+
+class _Log:
+    """One log, as memory holds it. About 240 bytes an entry."""
+
+    __slots__ = ("auths", "causes", "checkpoint", "cores", "details", "epoch_keys", "grants", "id", "leaves", "tree")
+
+    def __init__(self, log: int) -> None:
+        self.id = log
+        self.tree = Tree()
+        self.leaves: list[bytes] = []
+        self.cores: list[bytes | None] = []
+        self.details: dict[int, bytes] = {}
+        self.auths: dict[int, bytes] = {}
+        self.epoch_keys: dict[int, bytes] = {}
+        self.causes = _Causes()
+        self.checkpoint: Checkpoint | None = None
+        self.grants: dict[int, bytes] = {}  # admin logs: writer keys by leaf index
+
+    @property
+    def size(self) -> int:
+        return len(self.leaves)
+
+    def lamport(self, index: int) -> int:
+        causes = self.causes
+        k = bisect_right(causes.at, index) - 1
+        return index + 1 if k < 0 else causes.lamport[k] + index - causes.at[k]
+
+    def seen(self, index: int) -> Mapping[int, int]:
+        """Return what the leaf at ``index`` had seen; for a ctx, itself included."""
+        k = bisect_right(self.causes.at, index) - 1
+        return _NOTHING_SEEN if k < 0 else self.causes.seen[k]
+
+    def root(self, size: int) -> bytes:
+        return self.tree.root(size)
+
+    def time(self, index: int) -> int:
+        t: int = decode_trusted(self.leaves[index])[1]
+        return t
+
+    def has_act(self, begin: int, end: int) -> bool:
+        """Return whether any of the leaves ``begin`` … ``end - 1`` is more than an acknowledgement."""
+        at = self.causes.at
+        return end - begin > bisect_left(at, end) - bisect_left(at, begin)
+
+
+class _Branch:
+    """A log as it would be with some leaves after its first ``begin``; the log itself stays as it is."""
+
+    __slots__ = (
+        "_base_lamport", "_base_seen", "_hashed", "_hashes", "base", "begin", "causes", "entries", "epoch_keys",
+        "grants", "growth", "leaves", "seen_now", "size", "t",
+    )  # fmt: skip
+
+    def __init__(self, base: _Log, begin: int) -> None:
+        self.base = base
+        self.begin = begin
+        self.size = begin
+        self.growth = Growth(base.tree, begin)
+        self.leaves: list[StoredLeaf] = []
+        self.entries: list[Entry] = []
+        self.causes = _Causes()
+        self.epoch_keys: dict[int, bytes] = {}
+        self.grants: dict[int, bytes] = {}
+        self.t = base.time(begin - 1) if begin else 0
+        self.seen_now = self._base_seen = base.seen(begin - 1) if begin else _NOTHING_SEEN
+        self._base_lamport = base.lamport(begin - 1) if begin else 0
+        self._hashes: list[bytes] = []
+        self._hashed = 0
+
+    def lamport(self, index: int) -> int:
+        if index < self.begin:
+            return self.base.lamport(index)
+        causes = self.causes
+        k = bisect_right(causes.at, index) - 1
+        return self._base_lamport + index - self.begin + 1 if k < 0 else causes.lamport[k] + index - causes.at[k]
+
+    def seen(self, index: int) -> Mapping[int, int]:
+        if index < self.begin:
+            return self.base.seen(index)
+        k = bisect_right(self.causes.at, index) - 1
+        return self._base_seen if k < 0 else self.causes.seen[k]
+
+    def root(self, size: int) -> bytes:
+        if self._hashes:
+            self.growth.extend(self._hashes)
+            self._hashes.clear()
+        return self.growth.root(size)
+
+    def epoch_key(self, block: int) -> bytes | None:
+        return self.epoch_keys.get(block) or self.base.epoch_keys.get(block)
+
+    def push(self, leaf: StoredLeaf, t: int) -> None:
+        self.leaves.append(leaf)
+        self._hashes.append(leaf_hash(leaf.leaf))
+        self.size += 1
+        self.t = t
+
+
+class Space:
+    """One agreement in memory. Not thread-safe; only ``apply`` changes it."""
+
+    def __init__(self, genesis: Genesis, dictionary: bytes = b"") -> None:
+        """Begin an agreement without entries.
+
+        Args:
+            genesis: The descriptor all parties adopt.
+            dictionary: The zstd dictionary whose hash is in the genesis; empty for none.
+
+        Raises:
+            LocalError: ``wrong-dictionary``.
+        """
+        if dictionary and _sha256(dictionary).digest() != genesis.dictionary_hash:
+            raise LocalError("wrong-dictionary", agreement=genesis.name)
+        self.genesis = genesis
+        self.id = genesis.space_id
+        self.codec = Codec(dictionary)
+        self._logs: dict[int, _Log] = {}
+
+    # ---- what is held
+
+    def sizes(self) -> dict[int, int]:
+        """Return the number of leaves of each log that has any, by ascending log id."""
+        return {log: self._logs[log].size for log in sorted(self._logs)}
+
+    def size(self, log: int) -> int:
+        held = self._logs.get(log)
+        return held.size if held else 0
+
+    def root(self, log: int, size: int) -> bytes:
+        """Return the root over the first ``size`` leaves of ``log``; raises LocalError ``unknown-entry``."""
+        held = self._logs.get(log)
+        if not 0 <= size <= (held.size if held else 0):
+            raise LocalError("unknown-entry", entry=f"{log}.{size}")
+        return held.root(size) if held else Tree().root(0)
+
+    def key_of(self, log: int) -> bytes | None:
+        """Return the key that signs for ``log``: the party's root key, or its grant's; None when there is none."""
+        return self._key_of(log, {})
+
+    def log_of(self, key: bytes) -> int | None:
+        """Return the log that ``key`` was first granted, or whose root key it is."""
+        for party, member in enumerate(self.genesis.parties):
+            if member.root_key == key:
+                return party
+            admin = self._logs.get(party)
+            for index, granted in admin.grants.items() if admin else ():
+                if granted == key:
+                    return log_id(index, party)
+        return None
+
+    def checkpoint(self, log: int) -> Checkpoint | None:
+        """Return the largest signed head held of ``log``."""
+        held = self._logs.get(log)
+        return held.checkpoint if held else None
+
+    def origin(self, log: int) -> str:
+        return notes.origin(self.genesis, log)
+
+    def stored(self, ref: EntryRef) -> StoredLeaf:
+        """Return a leaf and its segments; raises LocalError ``unknown-entry``."""
+        log = self._held(ref)
+        return StoredLeaf(
+            ref.log,
+            ref.index,
+            log.leaves[ref.index],
+            log.cores[ref.index],
+            log.details.get(ref.index),
+            log.auths.get(ref.index),
+        )
+
+    def is_act(self, log: int, index: int) -> bool:
+        """Return whether the leaf is an act rather than a ctx; raises LocalError ``unknown-entry``."""
+        return not is_ctx(self._held(EntryRef(log, index)).leaves[index])
+
+    def last_time(self, log: int) -> int | None:
+        """Return the time its writer claims for the last leaf of ``log``, seconds since 1970."""
+        held = self._logs.get(log)
+        return held.time(held.size - 1) if held else None
+
+    def known_by(self, log: int) -> dict[int, int]:
+        """Return what the writer of ``log`` has shown to hold: its own log, and what its last ctx saw."""
+        held = self._logs.get(log)
+        return {**held.seen(held.size - 1), log: held.size} if held else {}
+
+    def entry(self, ref: EntryRef) -> Entry:
+        """Return the act of this name; raises LocalError ``unknown-entry``, for a ctx too."""
+        log = self._held(ref)
+        if is_ctx(log.leaves[ref.index]):
+            raise LocalError("unknown-entry", entry=str(ref))
+        return self._entry(log, ref.index)
+
+    def acts(self) -> Iterator[Entry]:
+        """Return every act, in the order everybody reads them: by lamport number, log and index."""
+        for _, log_, index in heapq.merge(*[_in_order(log, 0, log.size) for log in self._logs.values()]):
+            log = self._logs[log_]
+            if not is_ctx(log.leaves[index]):
+                yield self._entry(log, index)
+
+    def _held(self, ref: EntryRef) -> _Log:
+        log = self._logs.get(ref.log)
+        if log is None or not 0 <= ref.index < log.size:
+            raise LocalError("unknown-entry", entry=str(ref))
+        return log
+
+    @staticmethod
+    def _entry(log: _Log, index: int) -> Entry:
+        kind, t, obj, *_ = decode_trusted(log.leaves[index])
+        core, detail = log.cores[index], log.details.get(index)
+        return Entry(
+            ref=EntryRef(log.id, index),
+            kind=kind,
+            t=t,
+            obj=None if obj is None else EntryRef(*obj),
+            body=Unreadable(kind, None, "erased") if core is None else from_array(kind, decode_trusted(core)),
+            detail=None if detail is None else decode_trusted(detail),
+            lamport=log.lamport(index),
+            seen=log.seen(index),
+            core_hash=b"" if core is None else _sha256(core).digest(),
+        )
+
+    def _key_of(self, log: int, staged: Mapping[int, _Branch]) -> bytes | None:
+        party = party_of(log)
+        if party >= len(self.genesis.parties):
+            return None
+        if log < PARTIES_MAX:
+            key: bytes | None = self.genesis.parties[party].root_key
+        else:
+            branch = staged.get(party)
+            key = branch.grants.get(grant_of(log)) if branch else None
+            if key is None and party in self._logs:
+                key = self._logs[party].grants.get(grant_of(log))
+        return key if key is not None and key_is_acceptable(key) else None
+
+    # ---- writing
+
+    def draft(self, log: int, drafts: Sequence[Draft], now: int, epoch_key: Callable[[int], bytes]) -> Admission:
+        """Stage acts at the end of an own log, after a ctx when others have said something since its last one.
+
+        Args:
+            log: The own log.
+            drafts: What to say; a draft without a time gets ``now``. Times are cut to whole minutes.
+            now: Seconds since 1970.
+            epoch_key: Gives the 32 random bytes for a new block of 256 leaves.
+
+        Raises:
+            LocalError: ``unknown-log`` (no key is granted for it), ``unknown-object`` (the act is on an entry that is
+                not held), ``bad-body`` (a field is beyond its limits), ``too-long``, or ``first-leaf`` (an admin log
+                begins with the adoption of the agreement and nothing else).
+        """
+        branch = self._own_branch(log)
+        for one in drafts:
+            if branch.size or log >= PARTIES_MAX:
+                self._witness(branch, now)
+            self._say(branch, one, now, epoch_key)
+        return self._admission({log: branch})
+
+    def acknowledge(self, log: int, now: int, epoch_key: Callable[[int], bytes]) -> Admission | None:  # noqa: ARG002
+        """Stage a ctx at the end of an own log; None when all that others have said since is acknowledgements.
+
+        Arguments and errors as ``draft``; a ctx has nothing to salt, so no key is asked for.
+        """
+        branch = self._own_branch(log)
+        if not branch.size and log < PARTIES_MAX:
+            return None
+        return self._admission({log: branch}) if self._witness(branch, now) else None
+
+    def _own_branch(self, log: int) -> _Branch:
+        if self.key_of(log) is None:
+            raise LocalError("unknown-log", log=log)
+        held = self._logs.get(log) or _Log(log)
+        return _Branch(held, held.size)
+
+    def _witness(self, branch: _Branch, now: int) -> bool:
+        """Append a ctx if some log has acts this one has not seen; it then names every log that grew."""
+        seen, own = branch.seen_now, branch.base.id
+        if not any(log.has_act(seen.get(log.id, 0), log.size) for log in self._logs.values() if log.id != own):
+            return False
+        grown = [
+            (log, self._logs[log].size)
+            for log in sorted(self._logs)
+            if log != own and self._logs[log].size > seen.get(log, 0)
+        ]
+        self._push_ctx(branch, now // MINUTE * MINUTE, grown, self._logs)
+        return True
+
+    @staticmethod
+    def _open_block(branch: _Branch, epoch_key: Callable[[int], bytes]) -> None:
+        block = branch.size // EPOCH_LEAVES
+        if branch.epoch_key(block) is None:
+            key = epoch_key(block)
+            assert len(key) == EPOCH_KEY_BYTES
+            branch.epoch_keys[block] = key
+
+    def _say(self, branch: _Branch, one: Draft, now: int, epoch_key: Callable[[int], bytes]) -> None:
+        log, index = branch.base.id, branch.size
+        try:
+            acts_module.check(one.body)
+        except acts_module.ShapeError as error:
+            raise LocalError("bad-body", kind=one.body.KIND.name.lower(), why=str(error)) from None
+        if (index == 0 and log < PARTIES_MAX) != _adopts(one.body, self.id):
+            raise LocalError("first-leaf", log=log)
+        known = index if one.obj is None or one.obj.log == log else branch.seen_now.get(one.obj.log, 0)
+        if one.obj is not None and not 0 <= one.obj.index < known:
+            raise LocalError("unknown-object", entry=str(one.obj))
+        t = (now if one.t is None else one.t) // MINUTE * MINUTE
+        if not 0 <= t <= NUMBER_MAX:
+            raise LocalError("bad-time", t=t)
+        core = encode(to_array(one.body))
+        detail = None if one.detail is None else encode(dict(one.detail))
+        if len(core) > SEGMENT_MAX or (detail is not None and len(detail) > SEGMENT_MAX):
+            raise LocalError("too-long", limit=SEGMENT_MAX)
+        self._open_block(branch, epoch_key)
+        key = branch.epoch_key(index // EPOCH_LEAVES)
+        assert key is not None
+        leaf = act_leaf(one.body.KIND, t, one.obj, salt(key, index), core, detail, None)
+        branch.entries.append(
+            Entry(
+                EntryRef(log, index),
+                one.body.KIND,
+                t,
+                one.obj,
+                one.body,
+                one.detail,
+                branch.lamport(index),
+                branch.seen_now,
+                _sha256(core).digest(),
+            )
+        )
+        branch.push(StoredLeaf(log, index, leaf, core, detail, None), t)
+        _note_grant(branch, index, one.body)
+
+    @staticmethod
+    def _push_ctx(
+        branch: _Branch, t: int, grown: Sequence[tuple[int, int]], logs: Mapping[int, _Log | _Branch]
+    ) -> None:
+        """Append a ctx that sees ``grown``, pairs of (log, size), all held in ``logs``."""
+        index = branch.size
+        lamport, seen = _join(branch, branch.base.id, index, grown, logs)
+        sights = [(log, size, logs[log].root(size)) for log, size in grown]
+        branch.push(StoredLeaf(branch.base.id, index, ctx_leaf(t, sights), None, None, None), t)
+        branch.causes.at.append(index)
+        branch.causes.lamport.append(lamport)
+        branch.causes.seen.append(seen)
+        branch.seen_now = seen
+
+    # ---- reading
+
+    def read(self, data: bytes) -> Admission:
+        """Stage what a bundle brings. What is held already is rebuilt, compared and left out.
+
+        Raises:
+            TooLargeError: beyond a limit of docs/spec/wire.md.
+            MalformedBytesError: not a bundle, or not canonical.
+            WrongSpaceError: for another agreement.
+            UnknownWriterError: a log whose key nobody granted.
+            GapError: entries before these are missing; fact ``have``: the sizes we hold.
+            BadSignatureError: what was rebuilt is not what the writer signed.
+            ForkError: validly signed, and not what the writer signed before; facts: both notes and what joins them.
+        """
+        envelope = wire.read_envelope(data)
+        if not self.id.startswith(envelope.space):
+            raise WrongSpaceError(agreement=self.genesis.name, space=envelope.space.hex())
+        body = self.codec.unpack(envelope.codec, envelope.body)
+        ranges, at = wire.read_head(body)
+        seals = dict(zip([part.log for part in ranges], wire.read_raw(envelope.raw, ranges), strict=True))
+        self._check_writers(ranges)
+        items: dict[int, list[Item]] = {}
+        for part in ranges:
+            items[part.log], at = wire.read_items(body, at, part.length)
+        if at != len(body):
+            raise MalformedBytesError(what="bytes after the items")
+        branches: dict[int, _Branch] = {}
+        for log, begin, _ in ranges:
+            branches[log] = branch = _Branch(self._logs.get(log) or _Log(log), begin)
+            branch.epoch_keys = dict(seals[log].epoch_keys)
+        self._rebuild(branches, items)
+        checkpoints = {log: self._check_seal(branches[log], seals[log], branches) for log in branches}
+        held = {part.log: part.end for part in ranges}
+        return self._admission(branches, checkpoints=checkpoints, held=held, have=envelope.have)
+
+    def _check_writers(self, ranges: Iterable[Range]) -> None:
+        """Refuse strangers and gaps before doing any work for them."""
+        ends = {part.log: part.end for part in ranges}
+        for part in ranges:
+            grant, admin = grant_of(part.log), party_of(part.log)
+            if admin >= len(self.genesis.parties):
+                raise UnknownWriterError(log=part.log)
+            if part.log >= PARTIES_MAX and self.size(admin) > grant and self.key_of(part.log) is None:
+                raise UnknownWriterError(log=part.log)
+            if part.log >= PARTIES_MAX and max(self.size(admin), ends.get(admin, 0)) <= grant:
+                raise self._gap(admin, grant + 1)
+            if part.begin > self.size(part.log):
+                raise self._gap(part.log, part.begin)
+
+    def _gap(self, log: int, size: int) -> GapError:
+        return GapError(log=log, needed=size, held=self.size(log), have=self.sizes())
+
+    def _rebuild(self, branches: Mapping[int, _Branch], items: Mapping[int, list[Item]]) -> None:
+        """Rebuild all leaves, each log as far as it goes until it needs a root of another one further on."""
+        logs: dict[int, _Log | _Branch] = {**self._logs, **branches}
+        ready = sorted(branches, reverse=True)
+        blocked: dict[int, list[tuple[int, int]]] = {}  # by the log waited for: (its size needed, the log that waits)
+        while ready:
+            log = ready.pop()
+            needed = self._advance(branches[log], items[log], logs)
+            if needed is not None:
+                if needed[0] not in branches:
+                    raise self._gap(*needed)
+                blocked.setdefault(needed[0], []).append((needed[1], log))
+            still = []
+            for size, waiter in blocked.pop(log, ()):
+                if size <= branches[log].size:
+                    ready.append(waiter)
+                else:
+                    still.append((size, waiter))
+            if still:
+                blocked[log] = still
+        for log, waiters in sorted(blocked.items()):
+            raise self._gap(log, waiters[0][0])
+
+    def _advance(
+        self, branch: _Branch, items: Sequence[Item], logs: Mapping[int, _Log | _Branch]
+    ) -> tuple[int, int] | None:
+        """Rebuild leaves from ``items``; return None at their end, or the (log, size) that the next ctx waits for."""
+        own, known_from, sha256 = branch.base.id, branch.base.size, _sha256
+        is_admin = own < PARTIES_MAX
+        seen, t = branch.seen_now, branch.t
+        lamport = branch.lamport(branch.size - 1) if branch.size else 0
+        epoch_key, block = b"", -1
+        for at in range(branch.size - branch.begin, len(items)):
+            value, data = items[at]
+            index = branch.size
+            kind, dt, third = value[:3]
+            if (
+                type(kind) is not int
+                or type(dt) is not int
+                or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= NUMBER_MAX)
+            ):
+                raise _malformed(own, index, "item")
+            t += dt
+            if kind == CTX:
+                grown = _read_grown(value, own, index, seen)
+                for other, size in grown:
+                    view = logs.get(other)
+                    if view is None or view.size < size:
+                        return other, size
+                if is_admin and index == 0:
+                    raise _malformed(own, index, "first leaf")
+                self._push_ctx(branch, t, grown, logs)
+                seen, lamport = branch.seen_now, branch.causes.lamport[-1]
+                continue
+            if len(value) < 4:
+                raise _malformed(own, index, "item")
+            array = value[3]
+            if type(array) is not list:
+                raise _malformed(own, index, "core")
+            skip = 1 + _head_length(kind) + _head_length(dt)
+            if third is None:
+                obj, skip = None, skip + 1
+            else:
+                obj = _read_back(third, own, index, seen)
+                skip += 1 + _head_length(third[0]) + _head_length(third[1])
+            if len(value) == 4:
+                core, detail, auth, words = data[skip:], None, None, None
+            else:
+                core, detail, auth, words = _read_segments(value, data, skip, own, index)
+            if len(data) > SEGMENT_MAX and max(len(core), len(detail or b""), len(auth or b"")) > SEGMENT_MAX:
+                raise TooLargeError(what="segment", limit=SEGMENT_MAX, entry=str(EntryRef(own, index)))
+            if index // EPOCH_LEAVES != block:
+                block = index // EPOCH_LEAVES
+                found = branch.epoch_key(block)
+                if found is None:  # the sender must begin where the block does
+                    raise self._gap(own, index)
+                epoch_key = found
+            salt_ = sha256(epoch_key + index.to_bytes(8, "big")).digest()[:SALT_BYTES]
+            leaf = act_leaf(kind, t, obj, salt_, core, detail, auth)
+            body = from_array(kind, array)
+            if type(body) is Unreadable:
+                check_plain(array)
+            elif is_admin:
+                _note_grant(branch, index, body)
+            if is_admin and index == 0 and not _adopts(body, self.id):
+                raise _malformed(own, index, "first leaf")
+            lamport += 1
+            if index >= known_from:
+                name = EntryRef(own, index)
+                branch.entries.append(Entry(name, kind, t, obj, body, words, lamport, seen, sha256(core).digest()))
+            branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
+        return None
+
+    def _check_seal(self, branch: _Branch, seal: Seal, branches: Mapping[int, _Branch]) -> Checkpoint:
+        log, base = branch.base.id, branch.base
+        key = self._key_of(log, branches)
+        if key is None:
+            raise UnknownWriterError(log=log)
+        head = Checkpoint(branch.size, branch.root(branch.size), seal.signature)
+        if not verify(key, notes.text(self.origin(log), head.size, head.root), head.signature):
+            raise BadSignatureError(log=log, size=head.size, root=head.root)
+        both = min(base.size, branch.size)
+        if branch.begin < both and base.tree.leaves(branch.begin, both) != branch.growth.leaves(branch.begin, both):
+            raise self._fork(branch, head, key)
+        return head
+
+    def _fork(self, branch: _Branch, other: Checkpoint, key: bytes) -> ForkError:
+        """Return the evidence: two notes by one key that cannot both be of one log.
+
+        ``path`` is a consistency proof in the longer of the two trees from the shorter one's size: with ``inner_root``
+        (the longer tree's root at that size) it leads to the longer note's root, and ``inner_root`` is not the root
+        the shorter note vouches for. Our own unsigned head has no note; then ``note_held`` is None.
+        """
+        base, log = branch.base, branch.base.id
+        index = next(n for n in range(branch.begin, base.size) if base.tree.node(0, n) != branch.growth.node(0, n))
+        held = base.checkpoint if base.checkpoint and base.checkpoint.size > index else None
+        size = held.size if held else base.size
+        shorter, longer = sorted((size, other.size))
+        tree: Tree | Growth = branch.growth if other.size >= size else base.tree
+        origin = self.origin(log)
+        return ForkError(
+            log=log,
+            entry=str(EntryRef(log, index)),
+            note_held=notes.note(origin, key, held) if held else None,
+            note_other=notes.note(origin, key, other),
+            size_held=size,
+            root_held=base.root(size),
+            size_other=other.size,
+            root_other=other.root,
+            inner_root=tree.root(shorter),
+            path=tuple(tree.consistency(shorter, longer)),
+        )
+
+    # ---- staging and applying
+
+    def _admission(
+        self,
+        branches: Mapping[int, _Branch],
+        *,
+        checkpoints: Mapping[int, Checkpoint] | None = None,
+        held: Mapping[int, int] | None = None,
+        have: Mapping[int, int] | None = None,
+    ) -> Admission:
+        grown = {log: branch for log, branch in sorted(branches.items()) if branch.size > branch.base.size}
+        acts = [entry for branch in grown.values() for entry in branch.entries]
+        if len(grown) > 1:
+            acts.sort(key=_order_key)
+        return Admission(
+            space=self.id,
+            before={log: branch.base.size for log, branch in grown.items()},
+            leaves=tuple(
+                [leaf for branch in grown.values() for leaf in branch.leaves[branch.base.size - branch.begin :]]
+            ),
+            epoch_keys={
+                (log, block): branch.epoch_keys[block]
+                for log, branch in grown.items()
+                for block in sorted({entry.ref.index // EPOCH_LEAVES for entry in branch.entries})
+                if block in branch.epoch_keys and block not in branch.base.epoch_keys
+            },
+            checkpoints={log: head for log, head in (checkpoints or {}).items() if head.size > self._sealed(log)},
+            entries=tuple(acts),
+            held=held or {},
+            have=have,
+        )
+
+    def _sealed(self, log: int) -> int:
+        head = self.checkpoint(log)
+        return head.size if head else 0
+
+    def apply(self, admission: Admission) -> None:
+        """Take into memory what the store now holds. The sizes must be those it was staged on."""
+        assert admission.space == self.id
+        assert all(self.size(log) == size for log, size in admission.before.items()), "memory moved since"
+        self._absorb(admission.leaves, admission.epoch_keys, admission.checkpoints)
+
+    def _absorb(
+        self,
+        leaves: Iterable[StoredLeaf],
+        epoch_keys: Mapping[tuple[int, int], bytes],
+        checkpoints: Mapping[int, Checkpoint],
+    ) -> None:
+        """Append leaves that were checked before they were stored."""
+        hashes: dict[int, list[bytes]] = {}
+        contexts: dict[int, list[int]] = {}
+        sha256 = _sha256
+        for log_, index, leaf, core, detail, auth in leaves:
+            log = self._logs.get(log_)
+            if log is None:
+                log = self._logs[log_] = _Log(log_)
+            if log_ not in hashes:
+                hashes[log_], contexts[log_] = [], []
+            assert index == log.size, (log_, index)
+            log.leaves.append(leaf)
+            log.cores.append(core)
+            hashes[log_].append(sha256(b"\x00" + leaf).digest())
+            if detail is not None:
+                log.details[index] = detail
+            if auth is not None:
+                log.auths[index] = auth
+            if is_ctx(leaf):
+                contexts[log_].append(index)
+            elif log_ < PARTIES_MAX and core is not None:
+                _note_grant(log, index, from_array(decode_trusted(leaf)[0], decode_trusted(core)))
+        for log_, more in hashes.items():
+            self._logs[log_].tree.extend(more)
+        for (log_, block), key in epoch_keys.items():
+            if log_ in self._logs:
+                self._logs[log_].epoch_keys[block] = key
+        for log_, head in checkpoints.items():
+            if log_ in self._logs and head.size > self._sealed(log_):
+                self._logs[log_].checkpoint = head
+        self._resolve(contexts)
+
+    def _resolve(self, contexts: Mapping[int, list[int]]) -> None:
+        """Find lamport numbers and sizes seen from ctx leaves on, each after those it builds on.
+
+        Raises:
+            MalformedBytesError: a ctx sees more than is held, or they wait for each other.
+        """
+        todo = {log: list(reversed(indices)) for log, indices in sorted(contexts.items()) if indices}
+        while todo:
+            moved = False
+            for log in list(todo):
+                stack = todo[log]
+                while stack and self._resolve_one(self._logs[log], stack[-1], todo):
+                    stack.pop()
+                    moved = True
+                if not stack:
+                    del todo[log]
+            if not moved:
+                log, stack = next(iter(todo.items()))
+                raise MalformedBytesError(what="ctx sees what is not there", entry=str(EntryRef(log, stack[-1])))
+
+    def _resolve_one(self, log: _Log, index: int, todo: Mapping[int, list[int]]) -> bool:
+        sights = decode_trusted(log.leaves[index])[2]
+        for other, size, _ in sights:
+            waits = todo.get(other)
+            if size > self.size(other) or (waits and waits[-1] < size):
+                return False
+        lamport, seen = _join(log, log.id, index, [(other, size) for other, size, _ in sights], self._logs)
+        log.causes.at.append(index)
+        log.causes.lamport.append(lamport)
+        log.causes.seen.append(seen)
+        return True
+
+    # ---- from a store
+
+    @classmethod
+    def restore(
+        cls,
+        genesis: Genesis,
+        leaves: Iterable[StoredLeaf],
+        epoch_keys: Mapping[tuple[int, int], bytes],
+        checkpoints: Mapping[int, Checkpoint],
+        *,
+        dictionary: bytes = b"",
+        verify: bool = False,
+    ) -> Space:
+        """Return the agreement that a store or an export holds.
+
+        Args:
+            genesis: The descriptor.
+            leaves: Of each log from index 0 without a hole; logs in any order.
+            epoch_keys: By (log, block).
+            checkpoints: The largest signed head of each log that has one.
+            dictionary: As in the constructor.
+            verify: Check everything again as if a stranger had brought it. A segment that was erased is no mistake,
+                nor is a tail that nobody has signed yet (compare ``checkpoint`` with ``size``).
+
+        Raises:
+            MalformedBytesError: (verifying) a leaf or segment is not what it must be; fact ``entry`` names it.
+            UnknownWriterError: (verifying) a log whose key nobody granted.
+            BadSignatureError: (verifying) a head is not that of the leaves, or not signed by the writer.
+            ForkError: (verifying) a ctx vouches for another root than ours; facts ``entry``, ``log`` and ``size``.
+        """
+        space = cls(genesis, dictionary)
+        if verify:
+            leaves = list(leaves)
+            space._check_leaves(leaves, epoch_keys)
+        space._absorb(leaves, epoch_keys, checkpoints)
+        if verify:
+            space._check_roots(checkpoints)
+        return space
+
+    # ---- composing
+
+    def compose(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
+        """Return the first bundle of ``compose_all``; None when there is nothing new."""
+        return next(self._bundles(known, sign), None)
+
+    def compose_all(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> list[bytes]:
+        """Return the bundles that take a reader from the sizes ``known`` to all that is held here, in order.
+
+        Args:
+            known: Sizes the reader holds; a log that is not there counts as empty.
+            sign: Signs the checkpoint text of an own log; returns None for a log whose key is not here. That one is
+                passed on up to its last signed head.
+        """
+        return list(self._bundles(known, sign))
+
+    def have_only(self) -> bytes:
+        """Return a bundle that brings nothing and tells which sizes are held here."""
+        return wire.write_envelope(self.id, self.codec, body=wire.write_head(()), raw=b"", have=self.sizes())
+
+    def _bundles(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> Iterator[bytes]:
+        ends: dict[int, int] = {}
+        own: set[int] = set()
+        for log in self._logs.values():
+            if known.get(log.id, 0) < log.size:
+                if self._sign(log, log.size, sign) is not None:
+                    own.add(log.id)
+                    ends[log.id] = log.size
+                elif log.checkpoint and log.checkpoint.size > known.get(log.id, 0):
+                    ends[log.id] = log.checkpoint.size
+        begins = {log: known.get(log, 0) for log in ends}
+        for cut in self._cuts(begins, ends, own):
+            ranges = [
+                Range(log, self._with_key(log, begins[log]), cut[log] - self._with_key(log, begins[log]))
+                for log in sorted(cut)
+                if cut[log] > begins[log]
+            ]
+            yield self._bundle(ranges, sign)
+            begins = {**begins, **cut}
+
+    def _sign(self, log: _Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
+        if log.checkpoint and log.checkpoint.size == size:
+            return log.checkpoint.signature
+        return sign(log.id, notes.text(self.origin(log.id), size, log.root(size)))
+
+    def _with_key(self, log: int, begin: int) -> int:
+        """Return where a range must begin so that its acts have their epoch key: a key counts from its first act on."""
+        first = begin // EPOCH_LEAVES * EPOCH_LEAVES
+        return begin if self._logs[log].has_act(first, begin) else first
+
+    def _cuts(self, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]) -> Iterator[dict[int, int]]:
+        """Return the sizes reached after each bundle. What one needs is in it or before it.
+
+        An own log can be cut anywhere; one passed on only where it is signed, at its end.
+        """
+        items = sum(ends[log] - begins[log] for log in ends)
+        if not items:
+            return
+        reached = dict(begins)
+        if items > SPLIT_ITEMS or self._weight(begins, ends) > SPLIT_BYTES:
+            count = weight = 0
+            order = heapq.merge(*[_in_order(self._logs[log], begins[log], ends[log]) for log in ends])
+            for _, log, index in order:
+                if index < reached[log]:
+                    continue
+                if count and (count >= SPLIT_ITEMS or weight > SPLIT_BYTES):
+                    yield dict(reached)
+                    count = weight = 0
+                before = sum(reached.values())
+                self._reach(reached, log, index + 1, ends, own)
+                count += sum(reached.values()) - before
+                weight += self._weight({log: index}, {log: index + 1})
+        yield dict(ends)
+
+    def _weight(self, begins: Mapping[int, int], ends: Mapping[int, int]) -> int:
+        return sum(
+            len(core or b"") + len(log.details.get(index, b""))
+            for log in (self._logs[log] for log in ends)
+            for index, core in enumerate(log.cores[begins[log.id] : ends[log.id]], begins[log.id])
+        )
+
+    def _reach(self, reached: dict[int, int], log: int, size: int, ends: Mapping[int, int], own: set[int]) -> None:
+        """Raise ``reached`` so that ``log`` up to ``size``, and all it builds on, is in it."""
+        todo = [(log, size)]
+        while todo:
+            log, size = todo.pop()
+            if log not in ends or size <= reached[log]:
+                continue
+            reached[log] = size if log in own else ends[log]
+            todo += self._logs[log].seen(reached[log] - 1).items()
+
+    def _bundle(self, ranges: Sequence[Range], sign: Callable[[int, bytes], bytes | None]) -> bytes:
+        body, raw = [wire.write_head(ranges)], []
+        for part in ranges:
+            log = self._logs[part.log]
+            body.append(_write_items(log, part))
+            signature = self._sign(log, part.end, sign)
+            assert signature is not None
+            raw.append(signature)
+            # A block of nothing but ctx leaves has no key yet; readers ignore what stands in its place.
+            raw += [log.epoch_keys.get(block, bytes(EPOCH_KEY_BYTES)) for block in wire.new_blocks(part)]
+        return wire.write_envelope(self.id, self.codec, body=b"".join(body), raw=b"".join(raw))
+
+    # ---- verifying what a store or an export holds
+
+    def _check_leaves(self, leaves: Iterable[StoredLeaf], epoch_keys: Mapping[tuple[int, int], bytes]) -> None:
+        sizes: dict[int, int] = {}
+        for stored in leaves:
+            name = str(EntryRef(stored.log, stored.index))
+            if stored.index != sizes.get(stored.log, 0):
+                raise MalformedBytesError(what="leaves are missing", entry=name)
+            sizes[stored.log] = stored.index + 1
+            try:
+                _check_leaf(stored, epoch_keys.get((stored.log, stored.index // EPOCH_LEAVES)), self.id)
+            except RemoteError as error:
+                error.facts["entry"] = name
+                raise
+        for log in sizes:
+            if not 0 <= log <= NUMBER_MAX:
+                raise UnknownWriterError(log=log)
+
+    def _check_roots(self, checkpoints: Mapping[int, Checkpoint]) -> None:
+        for log in self._logs.values():
+            if self.key_of(log.id) is None:
+                raise UnknownWriterError(log=log.id)
+            seen: dict[int, int] = {}
+            for index in log.causes.at:
+                leaf = read_trusted(log.leaves[index])
+                assert isinstance(leaf, CtxLeaf)
+                for other, size, root in leaf.sights:
+                    name = str(EntryRef(log.id, index))
+                    if other == log.id or size <= seen.get(other, 0):
+                        raise MalformedBytesError(what="ctx names a log that did not grow", entry=name)
+                    if self.root(other, size) != root:
+                        raise ForkError(log=other, size=size, entry=name)
+                seen = dict(log.seen(index))
+        for log_, head in sorted(checkpoints.items()):
+            key = self.key_of(log_)
+            if key is None:
+                raise UnknownWriterError(log=log_)
+            if (
+                head.size > self.size(log_)
+                or head.root != self.root(log_, head.size)
+                or not verify(key, notes.text(self.origin(log_), head.size, head.root), head.signature)
+            ):
+                raise BadSignatureError(log=log_, size=head.size, root=head.root)
+
+
+def _order_key(entry: Entry) -> tuple[int, int, int]:
+    return entry.order_key
+
+
+def _in_order(log: _Log, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    for index in range(begin, end):
+        yield log.lamport(index), log.id, index
+
+
+def _adopts(body: object, space: bytes) -> bool:
+    return isinstance(body, Adopt) and body.space == space
+
+
+def _note_grant(log: _Log | _Branch, index: int, body: object) -> None:
+    """Remember a writer's key: an act of an admin log that grants one opens the log named after its leaf."""
+    if isinstance(body, Grant) and body.key is not None:
+        log.grants[index] = body.key
+
+
+def _malformed(log: int, index: int, what: str) -> MalformedBytesError:
+    return MalformedBytesError(what=what, entry=str(EntryRef(log, index)))
+
+
+def _head_length(number: int) -> int:
+    """Return how many bytes the canonical form of an integer has."""
+    if number < 0:
+        number = -1 - number
+    if number < 24:
+        return 1
+    if number < 0x100:
+        return 2
+    return 3 if number < 0x1_0000 else 5 if number < 0x1_0000_0000 else 9
+
+
+def _read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Return (log, size) of each log a wire ctx says has grown."""
+    flat = value[2]
+    if len(value) != 3 or type(flat) is not list or not flat or len(flat) % 2:
+        raise _malformed(own, index, "ctx")
+    grown: list[tuple[int, int]] = []
+    last = -1
+    for log, growth in zip(flat[::2], flat[1::2], strict=True):
+        if type(log) is not int or type(growth) is not int or log <= last or log == own or growth < 1:
+            raise _malformed(own, index, "ctx")
+        last = log
+        size = seen.get(log, 0) + growth
+        if size > NUMBER_MAX or log > NUMBER_MAX:
+            raise _malformed(own, index, "ctx")
+        grown.append((log, size))
+    return grown
+
+
+def _read_back(back: Any, own: int, index: int, seen: Mapping[int, int]) -> EntryRef:
+    """Return the entry a wire act is about: so many before the last one its writer had seen of that log."""
+    if type(back) is not list or len(back) != 2 or type(back[0]) is not int or type(back[1]) is not int:
+        raise _malformed(own, index, "object")
+    log, distance = back
+    at = (index if log == own else seen.get(log, 0)) - 1 - distance
+    if distance < 0 or at < 0:
+        raise _malformed(own, index, "object")
+    return EntryRef(log, at)
+
+
+def _read_segments(
+    value: Sequence[Any], data: bytes, skip: int, own: int, index: int
+) -> tuple[bytes, bytes | None, bytes | None, Mapping[int, object] | None]:
+    """Return core, detail and auth bytes of a wire act of five or six members, and the detail's meaning."""
+    words, auth = value[4], None
+    end = len(data)
+    if len(value) == 6:
+        auth = value[5]
+        if type(auth) is not bytes:
+            raise _malformed(own, index, "auth")
+        end -= len(encode_trusted(auth))
+    if words is None and auth is not None:
+        return data[skip : end - 1], None, auth, None
+    _check_detail(words)
+    detail = encode_trusted(words)
+    return data[skip : end - len(detail)], detail, auth, words
+
+
+def _check_detail(words: object) -> None:
+    """Refuse a detail segment that is not a map with unsigned keys."""
+    if type(words) is not dict or not all(type(key) is int for key in words):
+        raise MalformedBytesError(what="detail")
+    check_plain(words)
+
+
+def _write_items(log: _Log, part: Range) -> bytes:
+    """Return the wire items of a range: the leaves without what the receiver can rebuild."""
+    t = log.time(part.begin - 1) if part.begin else 0
+    seen = log.seen(part.begin - 1) if part.begin else _NOTHING_SEEN
+    items: list[bytes] = []
+    for index in range(part.begin, part.end):
+        kind, then, third, *_ = decode_trusted(log.leaves[index])
+        dt, t = then - t, then
+        if kind == CTX:
+            grown = [n for other, size, _ in third for n in (other, size - seen.get(other, 0))]
+            seen = log.seen(index)
+            items.append(encode_trusted([CTX, dt, grown]))
+            continue
+        if third is not None:
+            other, at = third
+            third = [other, (index if other == log.id else seen.get(other, 0)) - 1 - at]
+        core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
+        if core is None:
+            raise LocalError("erased", entry=str(EntryRef(log.id, index)))
+        pieces = [core]
+        if detail is not None or auth is not None:
+            pieces.append(b"\xf6" if detail is None else detail)
+        if auth is not None:
+            pieces.append(encode_trusted(auth))
+        array = bytes([0x83 + len(pieces)])  # the head of an array of three and the pieces
+        items.append(array + encode_trusted([kind, dt, third])[1:] + b"".join(pieces))
+    return b"".join(items)
+
+
+def _check_leaf(stored: StoredLeaf, epoch_key: bytes | None, space: bytes) -> None:
+    """Check one stored leaf as if a stranger had brought it; the caller names it in what is raised."""
+    leaf = read_leaf(stored.leaf)
+    is_first = stored.log < PARTIES_MAX and stored.index == 0
+    if isinstance(leaf, CtxLeaf):
+        if is_first or (stored.core, stored.detail, stored.auth) != (None, None, None):
+            raise MalformedBytesError(what="first leaf" if is_first else "ctx with segments")
+        return
+    for tag, commit, segment in (
+        (CORE_TAG, leaf.core, stored.core),
+        (DETAIL_TAG, leaf.detail, stored.detail),
+        (AUTH_TAG, leaf.auth, stored.auth),
+    ):
+        if segment is None:
+            continue
+        if epoch_key is None:
+            raise MalformedBytesError(what="epoch key is missing")
+        if commit != commitment(tag, salt(epoch_key, stored.index), segment):
+            raise MalformedBytesError(what="segment is not the one committed to")
+    body: object = None
+    if stored.core is not None:
+        array = decode(stored.core)
+        if type(array) is not list:
+            raise MalformedBytesError(what="core")
+        body = from_array(leaf.kind, array)
+    if stored.detail is not None:
+        _check_detail(decode(stored.detail))
+    if is_first and not _adopts(body, space):
+        raise MalformedBytesError(what="first leaf")
+
+
+def _join(
+    log: _Log | _Branch, own: int, index: int, grown: Sequence[tuple[int, int]], logs: Mapping[int, _Log | _Branch]
+) -> tuple[int, Mapping[int, int]]:
+    """Return lamport number and sizes seen of a ctx at ``index`` of ``log`` that sees ``grown``."""
+    lamport = log.lamport(index - 1) if index else 0
+    seen = dict(log.seen(index - 1)) if index else {}
+    for other, size in grown:
+        seen[other] = size
+        lamport = max(lamport, logs[other].lamport(size - 1))
+    for other, size in grown:  # what they had seen is in the past too, whether this writer says so or not
+        for further, known in logs[other].seen(size - 1).items():
+            if known > seen.get(further, 0):
+                seen[further] = known
+    seen.pop(own, None)
+    return lamport + 1, seen
