@@ -194,7 +194,7 @@ def _read_sequence(path: Path, committed: int, *, fields: int) -> list[list[Any]
     data = _read(path)[:committed] if committed else b""
     if len(data) < committed:
         raise _damaged(path, expected=committed, found=len(data))
-    rows: list[list[Any]] = []
+    rows: list[Any] = []
     source = io.BytesIO(data)
     decoder = cbor2.CBORDecoder(source)
     try:
