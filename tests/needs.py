@@ -1,0 +1,50 @@
+"""What some tests need from the machine: a PostgreSQL server, Chromium, hledger, age, OpenSSL.
+
+Where it is missing the tests are skipped and say so. With TALLYSTICK_REQUIRE_ALL=1 (continuous integration sets it)
+a missing thing is an error, so that nothing is silently left out.
+
+PostgreSQL: TALLYSTICK_TEST_POSTGRES names a database in which the tests may create schemas, for example
+``postgresql:///tallystick_test``. Without it, databases of the usual names are tried over the local socket.
+"""
+
+import functools
+import os
+import shutil
+
+import psycopg
+import pytest
+
+REQUIRE_ALL = os.environ.get("TALLYSTICK_REQUIRE_ALL") == "1"
+POSTGRES_NAMES = ("tallystick_test", "test")
+
+
+@functools.cache
+def postgres_url() -> str | None:
+    """Return the address of a database to test in, or None when no server answers."""
+    given = os.environ.get("TALLYSTICK_TEST_POSTGRES")
+    for url in [given] if given else [f"postgresql:///{name}" for name in POSTGRES_NAMES]:
+        try:
+            psycopg.connect(url, connect_timeout=3).close()
+        except psycopg.OperationalError:
+            continue
+        return url
+    return None
+
+
+@functools.cache
+def chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def needs(what: str, *, found: object) -> pytest.MarkDecorator:
+    """Return the mark that skips when ``found`` is nothing, or raise at collection when everything is required."""
+    if REQUIRE_ALL and not found:
+        raise RuntimeError(f"TALLYSTICK_REQUIRE_ALL=1, but {what} is missing on this machine")
+    return pytest.mark.skipif(not found, reason=f"{what} is missing on this machine")
+
+
+needs_postgres = needs("a PostgreSQL test database (see tests/needs.py)", found=postgres_url())
+needs_chromium = needs("Chromium", found=chromium())
+needs_hledger = needs("hledger", found=shutil.which("hledger"))
+needs_age = needs("age", found=shutil.which("age"))
+needs_openssl = needs("openssl", found=shutil.which("openssl"))
