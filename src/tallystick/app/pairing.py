@@ -239,7 +239,8 @@ def confirm(node: Node, peer_id: str, *, compared_key_id: str) -> Desk:
         LocalError: ``no-such-knock`` or ``key-id-differs``.
     """
     peer = _pending(node, peer_id)
-    assert peer.root_key is not None and peer.genesis is not None
+    assert peer.root_key is not None
+    assert peer.genesis is not None
     if _plain(compared_key_id) != _plain(signing.readable_id(peer.root_key)):
         raise LocalError("key-id-differs", expected_shape=signing.readable_id(bytes(32)))
     genesis = Genesis.read(peer.genesis)

@@ -224,7 +224,7 @@ def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> i
         for name, *_ in NODES.values():
             with (folder / f"{name}.log").open("ab") as journal:
                 processes.append(
-                    subprocess.Popen(  # noqa: S603
+                    subprocess.Popen(
                         [sys.executable, "-m", "tallystick.cli.main", "--node", str(folder / name), "serve"],
                         env=_environment(folder / name),
                         stdin=subprocess.DEVNULL,

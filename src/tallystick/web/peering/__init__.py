@@ -1,1 +1,1 @@
-"""The door partners' nodes come through, and the worker that goes to theirs. Bytes in, bytes out (docs/spec/sync.md)."""
+"""The door partners' nodes come through, and the worker that visits theirs: bytes in, bytes out (docs/spec/sync.md)."""

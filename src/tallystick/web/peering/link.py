@@ -95,7 +95,7 @@ class HttpLink:
         try:
             answer = self._pool.request(
                 method,
-                f"{url.rstrip('/')}/peering/{door}",
+                f"{url.rstrip('/')}/peer/{door}",
                 body=body or None,
                 headers={"Content-Type": "application/octet-stream", **headers},
                 preload_content=False,

@@ -17,6 +17,7 @@ from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreError, TallystickError
 from tallystick.web.peering.link import HttpLink
+from tallystick.web.record import when_signed
 
 BACK_OFF_FIRST = 5.0  # seconds
 BACK_OFF_MOST = 600.0
@@ -142,10 +143,6 @@ def start(node: Node) -> Worker:
     if _worker is None:
         _worker = Worker(node, HttpLink(node.settings, node.keys))
         _worker.start()
+        when_signed(_worker.wake)
     return _worker
 
-
-def wake() -> None:
-    """Exchange now, if this process has a worker; a test or a command has none."""
-    if _worker is not None:
-        _worker.wake()

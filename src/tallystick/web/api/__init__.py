@@ -1,0 +1,1 @@
+"""The HTTP API for programs: read the record, preview and sign acts. docs/reference/api.md."""

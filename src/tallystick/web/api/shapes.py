@@ -1,0 +1,324 @@
+"""The shapes programs get. Amounts and quantities are decimal texts with their currency or unit, days are ISO dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from ninja import Schema
+from pydantic import Field, StringConstraints
+
+from tallystick.app import fields, read
+from tallystick.app.messages import sentence
+from tallystick.core import calendar
+from tallystick.core.findings import Finding
+from tallystick.core.ledger import Transaction
+from tallystick.core.orders import Line, OpenAct
+from tallystick.core.quantity import Money, Quantity, price_text
+
+EntryName = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,16}\.[0-9]{1,16}$", max_length=33)]
+
+
+class Problem(Schema):
+    """RFC 9457. ``code`` is stable; ``detail`` says what happened and what to do."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    facts: dict[str, Any] = {}
+
+
+class FindingShape(Schema):
+    code: str
+    weight: str
+    entry: str
+    order: str | None
+    text: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> FindingShape:
+        return cls(
+            code=finding.code,
+            weight=finding.weight,
+            entry=str(finding.entry),
+            order=str(finding.order_id) if finding.order_id else None,
+            text=sentence(finding.code, dict(finding.facts)),
+        )
+
+
+class PostingShape(Schema):
+    party: str
+    account: str
+    amount: str = Field(description="Debit positive.")
+
+
+class TransactionShape(Schema):
+    origin: str
+    rule: str
+    day: dt.date
+    currency: str
+    postings: list[PostingShape]
+
+    @classmethod
+    def of(cls, transaction: Transaction) -> TransactionShape:
+        return cls(
+            origin=str(transaction.origin),
+            rule=transaction.rule,
+            day=calendar.date_of(transaction.day),
+            currency=transaction.commodity,
+            postings=[
+                PostingShape(party=p.party, account=p.account, amount=Money(p.amount, transaction.commodity).text())
+                for p in transaction.postings
+            ],
+        )
+
+
+class OrderRowShape(Schema):
+    order: str
+    number: str
+    state: str
+    side: str
+    partner: str
+    place: str
+    receiving_unit: str
+    need_from: dt.date
+    currency: str | None
+    value: str
+    open_amount: str
+    next_due_on: dt.date | None
+    overlays: list[str]
+    standing: str | None
+    findings: int
+
+    @classmethod
+    def of(cls, row: read.OrderRow) -> OrderRowShape:
+        return cls(
+            order=str(row.order_id),
+            number=row.number,
+            state=row.state,
+            side=row.side,
+            partner=row.partner,
+            place=row.place,
+            receiving_unit=row.receiving_unit,
+            need_from=calendar.date_of(row.need_from),
+            currency=row.currency,
+            value=_money(row.value, row.currency),
+            open_amount=_money(row.open_amount, row.currency),
+            next_due_on=None if row.next_due_on is None else calendar.date_of(row.next_due_on),
+            overlays=[overlay.code for overlay in row.overlays],
+            standing=row.standing,
+            findings=row.flags,
+        )
+
+
+class OrderListShape(Schema):
+    orders: list[OrderRowShape]
+    total: int
+    page: int
+    pages: int
+
+
+class LineShape(Schema):
+    line: int
+    category: str
+    item: str
+    nsn: str
+    unit: str
+    ordered: str
+    delivered: str
+    received: str
+    refused: str
+    cancelled: str
+    open: str
+    price: str | None
+    accrued: str
+    invoiced: str
+    settled: str
+    fulfilment: str
+    settlement: str
+
+    @classmethod
+    def of(cls, line: Line, currency: str | None) -> LineShape:
+        def quantity(scaled: int) -> str:
+            return _quantity(scaled, line.unit)
+
+        return cls(
+            line=line.line,
+            category=line.category,
+            item=line.item,
+            nsn=line.nsn,
+            unit=line.unit,
+            ordered=quantity(line.ordered),
+            delivered=quantity(line.delivered),
+            received=quantity(line.received),
+            refused=quantity(line.refused),
+            cancelled=quantity(line.cancelled),
+            open=quantity(line.open_quantity),
+            price=None if line.price_micro is None else price_text(line.price_micro),
+            accrued=_money(line.accrued, currency),
+            invoiced=_money(line.invoiced, currency),
+            settled=_money(line.settled, currency),
+            fulfilment=line.fulfilment,
+            settlement=line.settlement,
+        )
+
+
+class ActShape(Schema):
+    kind: str
+    on: str
+    duties: list[str]
+    primary: bool
+    party: str
+
+    @classmethod
+    def of(cls, act: OpenAct, party: str) -> ActShape:
+        return cls(
+            kind=fields.kind_name(act.kind),
+            on=str(act.on),
+            duties=[fields.code_name(duty) for duty in act.duties],
+            primary=act.primary,
+            party=party,
+        )
+
+
+class EntryShape(Schema):
+    entry: str
+    kind: str
+    party: str
+    post: str
+    at: dt.datetime
+    on: str | None
+    fields: dict[str, Any]
+    remark: str
+    weight: str | None
+    findings: list[FindingShape]
+    transactions: list[TransactionShape]
+    seen_by_partner: bool
+
+    @classmethod
+    def of(cls, item: read.TimelineItem) -> EntryShape:
+        return cls(
+            entry=str(item.ref),
+            kind=fields.kind_name(item.kind),
+            party=item.party,
+            post=item.post,
+            at=dt.datetime.fromtimestamp(item.at, dt.UTC),
+            on=str(item.obj) if item.obj else None,
+            fields=dict(item.fields),
+            remark=item.remark,
+            weight=item.weight,
+            findings=[FindingShape.of(finding) for finding in item.findings],
+            transactions=[TransactionShape.of(transaction) for transaction in item.transactions],
+            seen_by_partner=item.seen_by_partner,
+        )
+
+
+class OrderShape(Schema):
+    order: str
+    number: str
+    state: str
+    side: str
+    partner: str
+    place: str
+    receiving_unit: str
+    situation: str
+    need_from: dt.date
+    need_to: dt.date
+    currency: str | None
+    version: int
+    max_liability: str
+    accrued: str
+    settled: str
+    open_amount: str
+    standing: str | None
+    digest: str = Field(description="Give it back as `looked_at` when signing.")
+    lines: list[LineShape]
+    next_acts: list[ActShape]
+    waiting_for_partner: list[ActShape]
+    entries: list[EntryShape]
+    findings: list[FindingShape]
+
+    @classmethod
+    def of(cls, detail: read.OrderDetail, here: str) -> OrderShape:
+        view = detail.view
+        return cls(
+            order=str(view.order_id),
+            number=view.number,
+            state=detail.state,
+            side=detail.side,
+            partner=detail.partner,
+            place=view.place,
+            receiving_unit=view.receiving_unit,
+            situation=view.situation,
+            need_from=calendar.date_of(view.need_from),
+            need_to=calendar.date_of(view.need_to),
+            currency=view.currency,
+            version=view.version,
+            max_liability=_money(view.max_liability, view.currency),
+            accrued=_money(view.accrued, view.currency),
+            settled=_money(view.settled, view.currency),
+            open_amount=_money(view.open_amount, view.currency),
+            standing=detail.standing,
+            digest=detail.digest.hex(),
+            lines=[LineShape.of(line, view.currency) for line in view.lines],
+            next_acts=[ActShape.of(act, here) for act in detail.next_acts],
+            waiting_for_partner=[ActShape.of(act, detail.partner) for act in detail.theirs],
+            entries=[EntryShape.of(item) for item in detail.timeline],
+            findings=[FindingShape.of(finding) for finding in detail.findings],
+        )
+
+
+class StatusShape(Schema):
+    agreement: str
+    space: str
+    party: str
+    now: dt.datetime
+    entries: int
+    digest: str
+    in_step: bool
+    partner_has_not_acknowledged: int
+    findings: int
+
+
+class BalanceShape(Schema):
+    account: str
+    currency: str
+    debit: str
+    credit: str
+
+
+class ActCommand(Schema):
+    """One act. ``fields`` are those of docs/spec/wire.md for the kind, in a reader's terms; ``who`` is the token's."""
+
+    kind: Annotated[str, StringConstraints(max_length=40)] = Field(examples=["receipt"])
+    on: EntryName | None = Field(None, description="The entry this act is on.", examples=["17.3"])
+    fields: dict[str, Any] = {}
+    remark: Annotated[str, StringConstraints(max_length=2000)] = ""
+    looked_at: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="The order's digest when it was looked at; nothing is signed if it has changed since."
+    )
+
+
+class PreviewShape(Schema):
+    would_count: bool
+    leaf: str = Field(description="The bytes that would be signed, hexadecimal.")
+    findings: list[FindingShape]
+    transactions: list[TransactionShape]
+    looked_at: str
+
+
+class SignedShape(Schema):
+    entry: str
+    order: str | None
+    state: str | None
+    digest: str | None
+
+
+def _money(minor: int, currency: str | None) -> str:
+    return Money(minor, currency).text() if currency else "0"
+
+
+def _quantity(scaled: int, unit: str) -> str:
+    return Quantity(scaled, unit).text()
