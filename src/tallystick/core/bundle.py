@@ -16,14 +16,15 @@ Source: docs/spec/wire.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import zstandard
 
 from tallystick.core.canonical import UINT_MAX, check_plain, decode_prefix, encode_trusted
 from tallystick.core.errors import MalformedBytesError, TooLargeError
-from tallystick.core.log import EPOCH_KEY_BYTES, EPOCH_LEAVES, NUMBER_MAX, SEGMENT_MAX
+from tallystick.core.identity import EntryRef
+from tallystick.core.log import CTX, EPOCH_KEY_BYTES, EPOCH_LEAVES, NUMBER_MAX, SEGMENT_MAX, check_detail
 from tallystick.core.signing import SIGNATURE_BYTES
 
 VERSION = 1
@@ -327,3 +328,105 @@ def _look_further(body: bytes, at: int) -> tuple[bytes, Any]:
         if at + ITEM_MAX < len(body):
             raise TooLargeError(what="item", limit=ITEM_MAX) from None
         raise MalformedBytesError(what="bundle body ends too early") from None
+
+
+# ---- items: a leaf without what the receiver can rebuild
+
+
+def write_ctx(dt: int, grown: Iterable[tuple[int, int]]) -> bytes:
+    """Return the item of a ctx that is ``dt`` seconds after the leaf before; ``grown`` is (log, growth)."""
+    return encode_trusted([CTX, dt, [n for pair in grown for n in pair]])
+
+
+def write_act(
+    kind: int, dt: int, back: tuple[int, int] | None, *, core: bytes, detail: bytes | None, auth: bytes | None
+) -> bytes:
+    """Return the item of an act; ``back`` is (log, distance) as ``read_object`` takes it."""
+    pieces = [core]
+    if detail is not None or auth is not None:
+        pieces.append(b"\xf6" if detail is None else detail)
+    if auth is not None:
+        pieces.append(encode_trusted(auth))
+    array = bytes([0x83 + len(pieces)])  # the head of an array of three and the pieces
+    return array + encode_trusted([kind, dt, back])[1:] + b"".join(pieces)
+
+
+def head_length(number: int) -> int:
+    """Return how many bytes the canonical form of an integer has."""
+    if number < 0:
+        number = -1 - number
+    if number < 24:
+        return 1
+    if number < 0x100:
+        return 2
+    return 3 if number < 0x1_0000 else 5 if number < 0x1_0000_0000 else 9
+
+
+def read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, int]) -> list[tuple[int, int]]:
+    """Return (log, size) of each log that the wire ctx ``value``, at ``index`` of log ``own``, says has grown.
+
+    Raises:
+        MalformedBytesError: not a ctx, or it names the own log, or one that did not grow.
+    """
+    flat = value[2]
+    if len(value) != 3 or type(flat) is not list or not flat or len(flat) % 2:
+        raise malformed(own, index, "ctx")
+    grown: list[tuple[int, int]] = []
+    last = -1
+    for log, growth in zip(flat[::2], flat[1::2], strict=True):
+        if type(log) is not int or type(growth) is not int or log <= last or log == own or growth < 1:
+            raise malformed(own, index, "ctx")
+        last = log
+        size = seen.get(log, 0) + growth
+        if size > NUMBER_MAX or log > NUMBER_MAX:
+            raise malformed(own, index, "ctx")
+        grown.append((log, size))
+    return grown
+
+
+def read_object(back: Any, own: int, index: int, seen: Mapping[int, int]) -> EntryRef:
+    """Return the entry a wire act is about: so many before the last one its writer had seen of that log.
+
+    Raises:
+        MalformedBytesError: not a pair, or it names what the writer had not seen.
+    """
+    if type(back) is not list or len(back) != 2 or type(back[0]) is not int or type(back[1]) is not int:
+        raise malformed(own, index, "object")
+    log, distance = back
+    at = (index if log == own else seen.get(log, 0)) - 1 - distance
+    if distance < 0 or at < 0:
+        raise malformed(own, index, "object")
+    return EntryRef(log, at)
+
+
+def read_segments(
+    item: Item, skip: int, own: int, index: int
+) -> tuple[bytes, bytes | None, bytes | None, Mapping[int, object] | None]:
+    """Return the bytes of core, detail and auth of a wire act of five or six members, and what the detail says.
+
+    Args:
+        item: The act.
+        skip: The bytes before its core.
+        own: Its log.
+        index: Its index.
+
+    Raises:
+        MalformedBytesError: the detail is not a map with unsigned keys, or the auth not a byte string.
+    """
+    value, data = item
+    words, auth = value[4], None
+    end = len(data)
+    if len(value) == 6:
+        auth = value[5]
+        if type(auth) is not bytes:
+            raise malformed(own, index, "auth")
+        end -= len(encode_trusted(auth))
+    if words is None and auth is not None:
+        return data[skip : end - 1], None, auth, None
+    check_detail(words)
+    detail = encode_trusted(words)
+    return data[skip : end - len(detail)], detail, auth, words
+
+
+def malformed(log: int, index: int, what: str) -> MalformedBytesError:
+    return MalformedBytesError(what=what, entry=str(EntryRef(log, index)))

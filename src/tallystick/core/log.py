@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from tallystick.core.canonical import decode, decode_trusted, encode_trusted
+from tallystick.core.canonical import check_plain, decode, decode_trusted, encode_trusted
 from tallystick.core.errors import MalformedBytesError
 from tallystick.core.identity import EntryRef
 
@@ -81,7 +81,7 @@ def ctx_leaf(t: int, sights: list[tuple[int, int, bytes]]) -> bytes:
     return encode_trusted([CTX, t, sights])
 
 
-def act_leaf(  # noqa: PLR0917 - in the order of the leaf; the hot path of every bundle
+def act_leaf(
     kind: int, t: int, obj: EntryRef | None, salt_: bytes, core: bytes, detail: bytes | None, auth: bytes | None
 ) -> bytes:
     """Return the canonical leaf of an act with these segments."""
@@ -120,6 +120,42 @@ def read_trusted(data: bytes) -> CtxLeaf | ActLeaf:
     kind, t, obj, core, *more = leaf
     detail, auth = (*more, None, None)[:2]
     return ActLeaf(kind, t, None if obj is None else EntryRef(*obj), core, detail, auth)
+
+
+def check_detail(words: object) -> None:
+    """Raise MalformedBytesError unless ``words`` may be a detail segment: a map with unsigned keys."""
+    if type(words) is not dict or not all(type(key) is int for key in words):
+        raise MalformedBytesError(what="detail")
+    check_plain(words)
+
+
+def check_stored(stored: StoredLeaf, epoch_key: bytes | None) -> None:
+    """Check a stored leaf as if a stranger had brought it: canonical, and committing to the segments that are there.
+
+    Raises:
+        MalformedBytesError: it is not, or the epoch key that would show it is missing.
+        TooLargeError: a segment of too many values.
+    """
+    leaf = read_leaf(stored.leaf)
+    if isinstance(leaf, CtxLeaf):
+        if (stored.core, stored.detail, stored.auth) != (None, None, None):
+            raise MalformedBytesError(what="ctx with segments")
+        return
+    for tag, commit, segment in (
+        (CORE_TAG, leaf.core, stored.core),
+        (DETAIL_TAG, leaf.detail, stored.detail),
+        (AUTH_TAG, leaf.auth, stored.auth),
+    ):
+        if segment is None:
+            continue
+        if epoch_key is None:
+            raise MalformedBytesError(what="epoch key is missing")
+        if commit != commitment(tag, salt(epoch_key, stored.index), segment):
+            raise MalformedBytesError(what="segment is not the one committed to")
+    if stored.core is not None and type(decode(stored.core)) is not list:
+        raise MalformedBytesError(what="core")
+    if stored.detail is not None:
+        check_detail(decode(stored.detail))
 
 
 def _read_ctx(leaf: list[Any]) -> CtxLeaf:

@@ -56,9 +56,12 @@ class Exchange:
 
     def outgoing(self, space: Space, sign: Callable[[int, bytes], bytes | None]) -> Outgoing:
         """Return what the partner lacks; no bundles when there is nothing new."""
-        known = self.known(space)
-        bundles = tuple(space.compose_all(known, sign))
-        return Outgoing(bundles, {**known, **space.sizes()} if bundles else known)
+        sizes = self.known(space)
+        bundles: list[bytes] = []
+        for bundle, ends in space.news(dict(sizes), sign):
+            bundles.append(bundle)
+            sizes.update(ends)
+        return Outgoing(tuple(bundles), sizes)
 
     def delivered(self, outgoing: Outgoing) -> None:
         """Note that the transport says all of ``outgoing`` arrived."""

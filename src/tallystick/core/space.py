@@ -17,14 +17,13 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint as notes
 from tallystick.core import entries as acts_module
 from tallystick.core.agreement import Genesis
 from tallystick.core.bundle import Codec, Item, Range, Seal
-from tallystick.core.canonical import check_plain, decode, decode_trusted, encode, encode_trusted
+from tallystick.core.canonical import check_plain, decode_trusted, encode
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.entries import Adopt, Draft, Entry, Grant, Unreadable, from_array, to_array
 from tallystick.core.errors import (
@@ -40,10 +39,7 @@ from tallystick.core.errors import (
 )
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
 from tallystick.core.log import (
-    AUTH_TAG,
-    CORE_TAG,
     CTX,
-    DETAIL_TAG,
     EPOCH_KEY_BYTES,
     EPOCH_LEAVES,
     KIND_MAX,
@@ -53,10 +49,9 @@ from tallystick.core.log import (
     CtxLeaf,
     StoredLeaf,
     act_leaf,
-    commitment,
+    check_stored,
     ctx_leaf,
     is_ctx,
-    read_leaf,
     read_trusted,
     salt,
 )
@@ -538,34 +533,34 @@ class Space:
                 or type(dt) is not int
                 or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= NUMBER_MAX)
             ):
-                raise _malformed(own, index, "item")
+                raise wire.malformed(own, index, "item")
             t += dt
             if kind == CTX:
-                grown = _read_grown(value, own, index, seen)
+                grown = wire.read_grown(value, own, index, seen)
                 for other, size in grown:
                     view = logs.get(other)
                     if view is None or view.size < size:
                         return other, size
                 if is_admin and index == 0:
-                    raise _malformed(own, index, "first leaf")
+                    raise wire.malformed(own, index, "first leaf")
                 self._push_ctx(branch, t, grown, logs)
                 seen, lamport = branch.seen_now, branch.causes.lamport[-1]
                 continue
             if len(value) < 4:
-                raise _malformed(own, index, "item")
+                raise wire.malformed(own, index, "item")
             array = value[3]
             if type(array) is not list:
-                raise _malformed(own, index, "core")
-            skip = 1 + _head_length(kind) + _head_length(dt)
+                raise wire.malformed(own, index, "core")
+            skip = 1 + wire.head_length(kind) + wire.head_length(dt)
             if third is None:
                 obj, skip = None, skip + 1
             else:
-                obj = _read_back(third, own, index, seen)
-                skip += 1 + _head_length(third[0]) + _head_length(third[1])
+                obj = wire.read_object(third, own, index, seen)
+                skip += 1 + wire.head_length(third[0]) + wire.head_length(third[1])
             if len(value) == 4:
                 core, detail, auth, words = data[skip:], None, None, None
             else:
-                core, detail, auth, words = _read_segments(value, data, skip, own, index)
+                core, detail, auth, words = wire.read_segments(items[at], skip, own, index)
             if len(data) > SEGMENT_MAX and max(len(core), len(detail or b""), len(auth or b"")) > SEGMENT_MAX:
                 raise TooLargeError(what="segment", limit=SEGMENT_MAX, entry=str(EntryRef(own, index)))
             if index // EPOCH_LEAVES != block:
@@ -582,7 +577,7 @@ class Space:
             elif is_admin:
                 _note_grant(branch, index, body)
             if is_admin and index == 0 and not _adopts(body, self.id):
-                raise _malformed(own, index, "first leaf")
+                raise wire.malformed(own, index, "first leaf")
             lamport += 1
             if index >= known_from:
                 name = EntryRef(own, index)
@@ -784,24 +779,30 @@ class Space:
     # ---- composing
 
     def compose(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
-        """Return the first bundle of ``compose_all``; None when there is nothing new."""
-        return next(self._bundles(known, sign), None)
+        """Return the first bundle of ``news``; None when there is nothing new."""
+        return next((bundle for bundle, _ in self.news(known, sign)), None)
 
     def compose_all(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> list[bytes]:
-        """Return the bundles that take a reader from the sizes ``known`` to all that is held here, in order.
-
-        Args:
-            known: Sizes the reader holds; a log that is not there counts as empty.
-            sign: Signs the checkpoint text of an own log; returns None for a log whose key is not here. That one is
-                passed on up to its last signed head.
-        """
-        return list(self._bundles(known, sign))
+        """Return all bundles of ``news``."""
+        return [bundle for bundle, _ in self.news(known, sign)]
 
     def have_only(self) -> bytes:
         """Return a bundle that brings nothing and tells which sizes are held here."""
         return wire.write_envelope(self.id, self.codec, body=wire.write_head(()), raw=b"", have=self.sizes())
 
-    def _bundles(self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]) -> Iterator[bytes]:
+    def news(
+        self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]
+    ) -> Iterator[tuple[bytes, Mapping[int, int]]]:
+        """Yield the bundles that take a reader from the sizes ``known`` to all that is held here, in order.
+
+        Args:
+            known: Sizes the reader holds; a log that is not there counts as empty.
+            sign: Signs the checkpoint text of an own log; returns None for a log whose key is not here. That one is
+                passed on up to its last signed head.
+
+        Yields:
+            A bundle, and the size of each log it brings the reader to.
+        """
         ends: dict[int, int] = {}
         own: set[int] = set()
         for log in self._logs.values():
@@ -818,7 +819,7 @@ class Space:
                 for log in sorted(cut)
                 if cut[log] > begins[log]
             ]
-            yield self._bundle(ranges, sign)
+            yield self._bundle(ranges, sign), {part.log: part.end for part in ranges}
             begins = {**begins, **cut}
 
     def _sign(self, log: _Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
@@ -894,13 +895,19 @@ class Space:
                 raise MalformedBytesError(what="leaves are missing", entry=name)
             sizes[stored.log] = stored.index + 1
             try:
-                _check_leaf(stored, epoch_keys.get((stored.log, stored.index // EPOCH_LEAVES)), self.id)
+                check_stored(stored, epoch_keys.get((stored.log, stored.index // EPOCH_LEAVES)))
+                if stored.index == 0 and stored.log < PARTIES_MAX and not self._is_adoption(stored):
+                    raise MalformedBytesError(what="first leaf")
             except RemoteError as error:
                 error.facts["entry"] = name
                 raise
         for log in sizes:
             if not 0 <= log <= NUMBER_MAX:
                 raise UnknownWriterError(log=log)
+
+    def _is_adoption(self, stored: StoredLeaf) -> bool:
+        kind = read_trusted(stored.leaf)[0]
+        return stored.core is not None and _adopts(from_array(kind, decode_trusted(stored.core)), self.id)
 
     def _check_roots(self, checkpoints: Mapping[int, Checkpoint]) -> None:
         for log in self._logs.values():
@@ -948,135 +955,6 @@ def _note_grant(log: _Log | _Branch, index: int, body: object) -> None:
         log.grants[index] = body.key
 
 
-def _malformed(log: int, index: int, what: str) -> MalformedBytesError:
-    return MalformedBytesError(what=what, entry=str(EntryRef(log, index)))
-
-
-def _head_length(number: int) -> int:
-    """Return how many bytes the canonical form of an integer has."""
-    if number < 0:
-        number = -1 - number
-    if number < 24:
-        return 1
-    if number < 0x100:
-        return 2
-    return 3 if number < 0x1_0000 else 5 if number < 0x1_0000_0000 else 9
-
-
-def _read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, int]) -> list[tuple[int, int]]:
-    """Return (log, size) of each log a wire ctx says has grown."""
-    flat = value[2]
-    if len(value) != 3 or type(flat) is not list or not flat or len(flat) % 2:
-        raise _malformed(own, index, "ctx")
-    grown: list[tuple[int, int]] = []
-    last = -1
-    for log, growth in zip(flat[::2], flat[1::2], strict=True):
-        if type(log) is not int or type(growth) is not int or log <= last or log == own or growth < 1:
-            raise _malformed(own, index, "ctx")
-        last = log
-        size = seen.get(log, 0) + growth
-        if size > NUMBER_MAX or log > NUMBER_MAX:
-            raise _malformed(own, index, "ctx")
-        grown.append((log, size))
-    return grown
-
-
-def _read_back(back: Any, own: int, index: int, seen: Mapping[int, int]) -> EntryRef:
-    """Return the entry a wire act is about: so many before the last one its writer had seen of that log."""
-    if type(back) is not list or len(back) != 2 or type(back[0]) is not int or type(back[1]) is not int:
-        raise _malformed(own, index, "object")
-    log, distance = back
-    at = (index if log == own else seen.get(log, 0)) - 1 - distance
-    if distance < 0 or at < 0:
-        raise _malformed(own, index, "object")
-    return EntryRef(log, at)
-
-
-def _read_segments(
-    value: Sequence[Any], data: bytes, skip: int, own: int, index: int
-) -> tuple[bytes, bytes | None, bytes | None, Mapping[int, object] | None]:
-    """Return core, detail and auth bytes of a wire act of five or six members, and the detail's meaning."""
-    words, auth = value[4], None
-    end = len(data)
-    if len(value) == 6:
-        auth = value[5]
-        if type(auth) is not bytes:
-            raise _malformed(own, index, "auth")
-        end -= len(encode_trusted(auth))
-    if words is None and auth is not None:
-        return data[skip : end - 1], None, auth, None
-    _check_detail(words)
-    detail = encode_trusted(words)
-    return data[skip : end - len(detail)], detail, auth, words
-
-
-def _check_detail(words: object) -> None:
-    """Refuse a detail segment that is not a map with unsigned keys."""
-    if type(words) is not dict or not all(type(key) is int for key in words):
-        raise MalformedBytesError(what="detail")
-    check_plain(words)
-
-
-def _write_items(log: _Log, part: Range) -> bytes:
-    """Return the wire items of a range: the leaves without what the receiver can rebuild."""
-    t = log.time(part.begin - 1) if part.begin else 0
-    seen = log.seen(part.begin - 1) if part.begin else _NOTHING_SEEN
-    items: list[bytes] = []
-    for index in range(part.begin, part.end):
-        kind, then, third, *_ = decode_trusted(log.leaves[index])
-        dt, t = then - t, then
-        if kind == CTX:
-            grown = [n for other, size, _ in third for n in (other, size - seen.get(other, 0))]
-            seen = log.seen(index)
-            items.append(encode_trusted([CTX, dt, grown]))
-            continue
-        if third is not None:
-            other, at = third
-            third = [other, (index if other == log.id else seen.get(other, 0)) - 1 - at]
-        core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
-        if core is None:
-            raise LocalError("erased", entry=str(EntryRef(log.id, index)))
-        pieces = [core]
-        if detail is not None or auth is not None:
-            pieces.append(b"\xf6" if detail is None else detail)
-        if auth is not None:
-            pieces.append(encode_trusted(auth))
-        array = bytes([0x83 + len(pieces)])  # the head of an array of three and the pieces
-        items.append(array + encode_trusted([kind, dt, third])[1:] + b"".join(pieces))
-    return b"".join(items)
-
-
-def _check_leaf(stored: StoredLeaf, epoch_key: bytes | None, space: bytes) -> None:
-    """Check one stored leaf as if a stranger had brought it; the caller names it in what is raised."""
-    leaf = read_leaf(stored.leaf)
-    is_first = stored.log < PARTIES_MAX and stored.index == 0
-    if isinstance(leaf, CtxLeaf):
-        if is_first or (stored.core, stored.detail, stored.auth) != (None, None, None):
-            raise MalformedBytesError(what="first leaf" if is_first else "ctx with segments")
-        return
-    for tag, commit, segment in (
-        (CORE_TAG, leaf.core, stored.core),
-        (DETAIL_TAG, leaf.detail, stored.detail),
-        (AUTH_TAG, leaf.auth, stored.auth),
-    ):
-        if segment is None:
-            continue
-        if epoch_key is None:
-            raise MalformedBytesError(what="epoch key is missing")
-        if commit != commitment(tag, salt(epoch_key, stored.index), segment):
-            raise MalformedBytesError(what="segment is not the one committed to")
-    body: object = None
-    if stored.core is not None:
-        array = decode(stored.core)
-        if type(array) is not list:
-            raise MalformedBytesError(what="core")
-        body = from_array(leaf.kind, array)
-    if stored.detail is not None:
-        _check_detail(decode(stored.detail))
-    if is_first and not _adopts(body, space):
-        raise MalformedBytesError(what="first leaf")
-
-
 def _join(
     log: _Log | _Branch, own: int, index: int, grown: Sequence[tuple[int, int]], logs: Mapping[int, _Log | _Branch]
 ) -> tuple[int, Mapping[int, int]]:
@@ -1092,3 +970,28 @@ def _join(
                 seen[further] = known
     seen.pop(own, None)
     return lamport + 1, seen
+
+
+def _write_items(log: _Log, part: Range) -> bytes:
+    """Return the wire items of a range."""
+    t = log.time(part.begin - 1) if part.begin else 0
+    seen = log.seen(part.begin - 1) if part.begin else _NOTHING_SEEN
+    items: list[bytes] = []
+    for index in range(part.begin, part.end):
+        kind, then, third, *_ = decode_trusted(log.leaves[index])
+        dt, t = then - t, then
+        if kind == CTX:
+            items.append(wire.write_ctx(dt, [(other, size - seen.get(other, 0)) for other, size, _ in third]))
+            seen = log.seen(index)
+            continue
+        back = None
+        if third is not None:
+            other, at = third
+            back = other, (index if other == log.id else seen.get(other, 0)) - 1 - at
+        core = log.cores[index]
+        if core is None:
+            raise LocalError("erased", entry=str(EntryRef(log.id, index)))
+        items.append(
+            wire.write_act(kind, dt, back, core=core, detail=log.details.get(index), auth=log.auths.get(index))
+        )
+    return b"".join(items)
