@@ -1,0 +1,216 @@
+"""What happens around every page: headers, smaller text, and what an officer sees when something is wrong.
+
+Decides the status and the words for each class of error (docs/architecture.md, "When something is wrong"). The
+program's own faults get a reference number, which is also in the log; the log never has secrets in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.conf import settings
+from django.db import Error as DatabaseTrouble
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.gzip import GZipMiddleware
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from tallystick.app.ids import token
+from tallystick.app.messages import Message
+from tallystick.core.errors import (
+    ForkError,
+    HeadMovedError,
+    LocalError,
+    PeerUnreachableError,
+    RemoteError,
+    StoreError,
+    StoreUnavailableError,
+    TallystickError,
+    TooLargeError,
+)
+from tallystick.web import messages
+
+log = logging.getLogger("tallystick.web")
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+RETRY_SECONDS = 5  # a locked database is usually free again by then
+
+# Secrets that could reach a log: one-time links and API tokens (43 characters of base64url), passwords in addresses.
+_SECRETS = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])|(?<=://)[^\s:/@]+:[^\s@]+(?=@)")
+_TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/problem+json")
+
+
+class Discreet(logging.Formatter):
+    """A line for the operator, without the secrets that an address or a message may carry."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _SECRETS.sub("…", super().format(record))
+
+
+class SmallerText(GZipMiddleware):
+    """Compresses text; fonts and courier files are as small as they get. Django pads pages against BREACH."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.headers.get("Content-Type", "").startswith(_TEXT):
+            return response
+        return super().process_response(request, response)
+
+
+class Headers:
+    """Security headers that are the same on every response."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.https = settings.NODE.url.startswith("https://")
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        headers = response.headers
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Referrer-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault(
+            "Permissions-Policy",
+            "camera=(self), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self),"
+            " publickey-credentials-create=(self)",
+        )
+        if self.https:  # also behind a proxy that ends TLS, where Django itself sees plain HTTP
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if "Set-Cookie" in headers or getattr(request, "person", None) is not None:
+            headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class Troubles:
+    """Turns our errors, and the database's, into the page they deserve."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer what we know; what we do not is left to ``unexpected``."""
+        if isinstance(exception, TallystickError | DatabaseTrouble):
+            return respond(request, exception)
+        return None
+
+
+def status_of(error: TallystickError) -> int:
+    """Return the HTTP status of an error, by whose mistake it is."""
+    match error:
+        case TooLargeError():
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        case ForkError():
+            return HTTPStatus.CONFLICT
+        case RemoteError():
+            return HTTPStatus.BAD_REQUEST
+        case HeadMovedError():
+            return HTTPStatus.CONFLICT
+        case StoreError() | PeerUnreachableError():
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case LocalError():
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def respond(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
+    """Return the response for ``exception``: what happened, and what to do."""
+    if isinstance(exception, OperationalError | InterfaceError):
+        log.error("The database does not answer: %s", exception)
+        exception = StoreUnavailableError(why="")
+    if isinstance(exception, TallystickError):
+        status = status_of(exception)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            log.warning("%s", exception)
+        response = _page(request, status, messages.of(exception), code=exception.code)
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
+    reference = token()[:10]
+    route = request.resolver_match.route if request.resolver_match else "(no page)"
+    log.error("Reference %s: %s %s failed", reference, request.method, route, exc_info=exception)
+    told = Message(
+        _("Something went wrong on this node. Nothing was signed or stored by this step."),
+        _("Try once more. If it happens again, give your administrator the reference %(reference)s.")
+        % {"reference": reference},
+    )
+    return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, code="internal-error")
+
+
+_TITLES: dict[int, Callable[[], str]] = {
+    400: lambda: _("That cannot be read"),
+    403: lambda: _("Not allowed"),
+    404: lambda: _("Not there"),
+    409: lambda: _("Something moved meanwhile"),
+    413: lambda: _("Too large"),
+    422: lambda: _("That cannot be done"),
+    500: lambda: _("Our mistake"),
+    503: lambda: _("Not available just now"),
+}
+
+
+def _page(request: HttpRequest, status: int, told: Message, *, code: str) -> HttpResponse:
+    if request.path.startswith(("/api/", "/peer/")) or "text/html" not in request.headers.get("Accept", "text/html"):
+        return JsonResponse(
+            {"type": "about:blank", "status": int(status), "code": code, "title": told.happened, "detail": told.remedy},
+            status=status,
+            content_type="application/problem+json",
+        )
+    fragment = bool(getattr(request, "htmx", False))
+    return render(
+        request,
+        "errors/_trouble.html" if fragment else "errors/trouble.html",
+        {"status": int(status), "title": _TITLES[int(status)](), "told": told, "code": code},
+        status=status,
+    )
+
+
+# ---- the views Django calls by name
+
+
+def not_there(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 # Django's
+    told = Message(
+        _("There is no such page here, or it is not for you to see."),
+        _("Check the address, or begin at the home page."),
+    )
+    return _page(request, HTTPStatus.NOT_FOUND, told, code="not-there")
+
+
+def not_allowed(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    told = Message(
+        str(exception or "") or _("Your duties do not include this."),
+        _("Someone who holds the duty can do it; your administrator can tell you who that is."),
+    )
+    return _page(request, HTTPStatus.FORBIDDEN, told, code="not-allowed")
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 # Django's
+    told = Message(_("This request cannot be read."), _("Go back, reload the page and try again."))
+    return _page(request, HTTPStatus.BAD_REQUEST, told, code="bad-request")
+
+
+def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token does not fit: sent from elsewhere, or from before a sign-in."""
+    log.warning("A form was refused: %s", reason)
+    told = Message(
+        _("This form is from before you signed in, or from another site. Nothing was done."),
+        _("Go back, reload the page and send it again. Cookies must be allowed for this address."),
+    )
+    return _page(request, HTTPStatus.FORBIDDEN, told, code="form-expired")
+
+
+def unexpected(request: HttpRequest) -> HttpResponse:
+    """Answer what nobody expected; also what goes wrong before a view is reached."""
+    return respond(request, sys.exc_info()[1])

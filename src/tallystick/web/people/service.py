@@ -1,0 +1,260 @@
+"""What can be done with persons: make them, invite them, let them in, appoint them to posts.
+
+Decides how long a link lives, how often one may fail, and when a confirmation is fresh. Sign-in runs on the machine's
+clock, also in a demo: a link must not expire because the demo's day moved on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from tallystick.app.clock import SystemClock
+from tallystick.app.ids import token
+from tallystick.core.entries import Duty
+from tallystick.core.errors import LocalError
+from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SignInLink
+
+HOUR = 3600
+LINK_LIFE = 72 * HOUR  # a letter by courier and a weekend
+FRESH_SECONDS = 10 * 60
+FAIL_WINDOW = 15 * 60
+FAILS_PER_NAME = 10  # a person mistypes a few times; a list of passwords does not get far
+FAILS_PER_ADDRESS = 30  # a headquarters may share one address
+
+_BACKEND = "tallystick.web.people.backend.PersonBackend"
+_CONFIRMED = "confirmed_at"
+
+clock = SystemClock()  # tests put another here
+
+
+# ---- making persons
+
+
+def create_person(
+    username: str,
+    display_name: str,
+    *,
+    post: str = "",
+    duties: Iterable[Duty] = (),
+    language: str = "",
+) -> Person:
+    """Make a person who can sign in by a one-time link only, until they choose a passkey or a password.
+
+    Raises:
+        LocalError: ``sign-in-name-wrong`` or ``sign-in-name-taken``.
+    """
+    person = Person(
+        username=username.strip().lower(),
+        display_name=display_name.strip(),
+        post=post.strip(),
+        language=language,
+        duties=sorted(int(d) for d in duties),
+        made_at=clock.now(),
+    )
+    person.set_unusable_password()
+    try:
+        person.clean_fields()
+    except ValidationError as error:
+        raise LocalError("sign-in-name-wrong", name=username, why="; ".join(error.messages)) from None
+    try:
+        with transaction.atomic():
+            person.save()
+    except IntegrityError:
+        raise LocalError("sign-in-name-taken", name=person.username) from None
+    return person
+
+
+def invite(person: Person, ttl: int = LINK_LIFE) -> str:
+    """Return the path of a one-time link for ``person``, good for ``ttl`` seconds. Earlier unused links end.
+
+    The link is the only copy: what is kept is a digest.
+    """
+    secret = token()
+    now = clock.now()
+    with transaction.atomic():
+        person.links.filter(used_at=None).delete()
+        SignInLink.objects.create(person=person, digest=_digest(secret), made_at=now, expires_at=now + ttl)
+    return reverse("link", args=[secret])
+
+
+def appoint(
+    person: Person, *, space: bytes, grant: int, post: str, duties: Iterable[Duty], active: bool = True
+) -> Appointment:
+    """Put ``person`` under the warrant at leaf ``grant`` of this party's admin log in the agreement ``space``.
+
+    Whoever held it before no longer does.
+    """
+    with transaction.atomic():
+        Appointment.objects.filter(space=space.hex(), grant=grant, active=True).update(active=False)
+        made = Appointment.objects.create(
+            person=person, space=space.hex(), grant=grant, post=post, duties=[int(d) for d in duties], active=active
+        )
+    person.__dict__.pop("active_appointments", None)
+    return made
+
+
+def dismiss(person: Person) -> None:
+    """Let a person in no more, from the next click on; their links, passkeys and password end."""
+    with transaction.atomic():
+        person.links.filter(used_at=None).delete()
+        person.passkeys.all().delete()
+        person.appointments.filter(active=True).update(active=False)
+        person.is_active = False
+        person.set_unusable_password()
+        person.save(update_fields=["is_active", "password"])
+
+
+# ---- one-time links
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def link_person(secret: str) -> Person | None:
+    """Return whom a link would let in, without using it up."""
+    link = _live_links(secret).select_related("person").first()
+    return link.person if link and link.person.is_active else None
+
+
+def _live_links(secret: str):  # type: ignore[no-untyped-def] # a QuerySet, by django-stubs' own name
+    return SignInLink.objects.filter(digest=_digest(secret), used_at=None, expires_at__gt=clock.now())
+
+
+def use_link(request: HttpRequest, secret: str) -> Person | None:
+    """Sign in with a link, once: of two requests at the same moment one finds it used."""
+    person = link_person(secret)
+    if person is None or _live_links(secret).update(used_at=clock.now()) != 1:
+        return None
+    let_in(request, person)
+    return person
+
+
+# ---- signing in and out
+
+
+def let_in(request: HttpRequest, person: Person) -> None:
+    """Begin a session for someone who has just proved who they are."""
+    login(request, person, backend=_BACKEND)
+    request.person = person  # type: ignore[attr-defined]
+    confirm(request)
+
+
+def sign_in(request: HttpRequest, username: str, password: str) -> Person | None:
+    """Sign in with a password; None when it is not right.
+
+    Raises:
+        LocalError: ``too-many-tries`` with the ``minutes`` to wait.
+    """
+    _refuse_if_tired(request, username)
+    person = authenticate(request, username=username, password=password)
+    if not isinstance(person, Person):
+        _note_failure(request, username)
+        return None
+    let_in(request, person)
+    return person
+
+
+def sign_out(request: HttpRequest) -> None:
+    logout(request)
+
+
+def check_password(request: HttpRequest, person: Person, password: str) -> bool:
+    """Confirm a signed-in person by password; failures count like those of signing in."""
+    _refuse_if_tired(request, person.username)
+    if person.check_password(password):
+        confirm(request)
+        return True
+    _note_failure(request, person.username)
+    return False
+
+
+def confirm(request: HttpRequest) -> None:
+    """Note that this person has just proved who they are."""
+    request.session[_CONFIRMED] = clock.now()
+
+
+def confirmed_lately(request: HttpRequest) -> bool:
+    at = request.session.get(_CONFIRMED)
+    return isinstance(at, int) and 0 <= clock.now() - at <= FRESH_SECONDS
+
+
+def choose_password(person: Person, password: str) -> None:
+    """Set a password; raises Django's ValidationError with what is wrong with it."""
+    validate_password(password, person)
+    person.set_password(password)
+    person.save(update_fields=["password"])
+
+
+def safe_next(request: HttpRequest, address: str | None) -> str:
+    """Return ``address`` if it is one of ours, as a path; otherwise home."""
+    if address and url_has_allowed_host_and_scheme(address, {request.get_host()}):
+        path = address
+        if "://" in address:
+            path = "/" + address.partition("://")[2].partition("/")[2]
+        if path.startswith("/") and not path.startswith("//"):
+            return path
+    return "/"
+
+
+# ---- failing
+
+
+def _subjects(request: HttpRequest, username: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Digests of name and address, with how often each may fail. A name may be a password typed in the wrong box."""
+    address = request.META.get("REMOTE_ADDR", "")
+    return (
+        (salted_hmac("sign-in name", username.strip().lower(), algorithm="sha256").hexdigest(), FAILS_PER_NAME),
+        (salted_hmac("sign-in address", address, algorithm="sha256").hexdigest(), FAILS_PER_ADDRESS),
+    )
+
+
+def _refuse_if_tired(request: HttpRequest, username: str) -> None:
+    since = clock.now() - FAIL_WINDOW
+    for subject, most in _subjects(request, username):
+        times = list(
+            FailedSignIn.objects.filter(subject=subject, at__gt=since).order_by("-at").values_list("at")[:most]
+        )
+        if len(times) == most:
+            wait = times[-1][0] + FAIL_WINDOW - clock.now()
+            raise LocalError("too-many-tries", minutes=max(1, -(-wait // 60)))
+
+
+def _note_failure(request: HttpRequest, username: str) -> None:
+    now = clock.now()
+    FailedSignIn.objects.filter(at__lte=now - FAIL_WINDOW).delete()
+    FailedSignIn.objects.bulk_create([FailedSignIn(subject=s, at=now) for s, _ in _subjects(request, username)])
+
+
+# ---- passkeys: what the pages need to know; the rest is in ``passkeys``
+
+
+def own_origin() -> str:
+    """Return this node's address as browsers write origins."""
+    parts = urlsplit(settings.NODE.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def passkeys_possible(host: str) -> bool:
+    """Return whether a browser will make passkeys for ``host``: it needs a name, and https unless it is localhost."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    if name == "localhost":
+        return True
+    is_address = name.startswith("[") or name.replace(".", "").isdigit()
+    return not is_address and settings.NODE.url.startswith("https://")
+
+
+def passkeys_for(person: Person, host: str) -> list[Passkey]:
+    return list(person.passkeys.filter(host=host).order_by("added_at"))

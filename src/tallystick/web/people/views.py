@@ -1,0 +1,225 @@
+"""Signing in and out, choosing how, and one's own page. Pages about other people are in ``pages/people``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages as told
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from tallystick.core.errors import LocalError
+from tallystick.web import messages, shell
+from tallystick.web.people import passkeys, service
+from tallystick.web.people.decorators import SignedInRequest, person_of, signed_in
+from tallystick.web.people.forms import ConfirmForm, PasswordForm, SignInForm
+
+ANSWER_MAX = 64 * 1024  # an authenticator's answer with attestation is a few kB
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    after = service.safe_next(request, request.POST.get("next") or request.GET.get("next"))
+    if person_of(request) is not None and request.method == "GET":
+        return HttpResponseRedirect(after)
+    form = SignInForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                person = service.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
+            except LocalError as error:
+                form.add_error(None, messages.sentence(error.code, error.facts))
+                status = 429
+            else:
+                if person is not None:
+                    return HttpResponseRedirect(after)
+                form.add_error(None, _("Name and password do not fit. Both may be mistyped; we cannot say which."))
+    can = service.passkeys_possible(request.get_host())
+    return render(request, "people/sign_in.html", {"form": form, "next": after, "passkeys_can": can}, status=status)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def link(request: HttpRequest, secret: str) -> HttpResponse:
+    """A one-time link. Opening it does nothing: mail programs open links too. The button uses it up."""
+    if request.method == "POST":
+        if service.use_link(request, secret) is not None:
+            return redirect("welcome")
+    else:
+        person = service.link_person(secret)
+        if person is not None:
+            return _secretly(render(request, "people/link.html", {"invited": person}))
+    return _secretly(render(request, "people/link_ended.html", status=410))
+
+
+def _secretly(response: HttpResponse) -> HttpResponse:
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@never_cache
+@signed_in
+@require_http_methods(["GET", "POST"])
+def welcome(request: SignedInRequest) -> HttpResponse:
+    """Choose a passkey or a password; also where a password is changed."""
+    after = service.safe_next(request, request.POST.get("next") or request.GET.get("next"))
+    form = PasswordForm(request.POST or None)
+    if request.method == "POST":
+        if request.person.has_usable_password() and not service.confirmed_lately(request):
+            return redirect("confirm")  # a session left open must not be enough to take the account over
+        if form.is_valid():
+            try:
+                service.choose_password(request.person, form.cleaned_data["password"])
+            except ValidationError as error:
+                form.add_error("password", error)
+            else:
+                update_session_auth_hash(request, request.person)  # ends this person's other sessions, not this one
+                service.confirm(request)
+                told.success(request, _("Your password is set."), extra_tags="good")
+                return HttpResponseRedirect(after)
+    return render(
+        request,
+        "people/welcome.html",
+        {"form": form, "next": after, "passkeys_can": service.passkeys_possible(request.get_host())},
+        status=422 if form.errors else 200,
+    )
+
+
+@never_cache
+@signed_in
+@require_http_methods(["GET", "POST"])
+def confirm(request: SignedInRequest) -> HttpResponse:
+    """Say once more who one is, before signing."""
+    after = service.safe_next(request, request.POST.get("next") or request.GET.get("next"))
+    form = ConfirmForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            try:
+                if service.check_password(request, request.person, form.cleaned_data["password"]):
+                    return HttpResponseRedirect(after)
+                form.add_error("password", _("That is not your password."))
+            except LocalError as error:
+                form.add_error(None, messages.sentence(error.code, error.facts))
+                status = 429
+    keys = service.passkeys_for(request.person, passkeys.host_of(request))
+    return render(request, "people/confirm.html", {"form": form, "next": after, "keys": keys}, status=status)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    service.sign_out(request)
+    told.success(request, _("You are signed out."), extra_tags="good")
+    return redirect("sign-in")
+
+
+@never_cache
+@signed_in
+@require_GET
+def me(request: SignedInRequest) -> HttpResponse:
+    return render(
+        request,
+        "people/me.html",
+        {
+            "keys": request.person.passkeys.order_by("added_at"),
+            "passkeys_can": service.passkeys_possible(request.get_host()),
+        },
+    )
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep a theme in a cookie; it needs no sign-in and no JavaScript."""
+    response = HttpResponseRedirect(service.safe_next(request, request.POST.get("next")))
+    chosen = request.POST.get("theme", "")
+    if chosen in shell.THEMES:
+        response.set_cookie(
+            settings.THEME_COOKIE_NAME,
+            chosen,
+            max_age=365 * 24 * 3600,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+        )
+    else:
+        response.delete_cookie(settings.THEME_COOKIE_NAME)
+    return response
+
+
+# ---- passkeys: JSON, because an authenticator is only reached by script
+
+
+def _answer(request: HttpRequest) -> dict[str, Any]:
+    if len(request.body) > ANSWER_MAX:
+        raise LocalError("passkey-refused", why="the answer is too large")
+    try:
+        answer = json.loads(request.body or b"{}")
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise LocalError("passkey-refused", why="the answer is not readable")
+    return answer
+
+
+@never_cache
+@signed_in
+@require_POST
+def passkey_add_begin(request: SignedInRequest) -> JsonResponse:
+    if not service.confirmed_lately(request):
+        raise LocalError("confirm-first")
+    return JsonResponse(passkeys.begin_adding(request, request.person))
+
+
+@never_cache
+@signed_in
+@require_POST
+def passkey_add_finish(request: SignedInRequest) -> JsonResponse:
+    answer = _answer(request)
+    passkeys.finish_adding(request, request.person, answer.get("credential") or {}, str(answer.get("name", "")))
+    told.success(request, _("The passkey is kept. You can sign in with it from now on."), extra_tags="good")
+    return JsonResponse({"next": service.safe_next(request, str(answer.get("next", "")))})
+
+
+@never_cache
+@require_POST
+def passkey_prove_begin(request: HttpRequest) -> JsonResponse:
+    return JsonResponse(passkeys.begin_proving(request, person_of(request)))
+
+
+@never_cache
+@require_POST
+def passkey_prove_finish(request: HttpRequest) -> JsonResponse:
+    """Sign in, or confirm who one is, with a passkey."""
+    answer = _answer(request)
+    proved = passkeys.finish_proving(request, answer.get("credential") or {})
+    asking = person_of(request)
+    if asking is None:
+        service.let_in(request, proved)
+    elif asking.pk == proved.pk:
+        service.confirm(request)
+    else:
+        raise LocalError("passkey-refused", why="it is another person's")
+    return JsonResponse({"next": service.safe_next(request, str(answer.get("next", "")))})
+
+
+@signed_in
+@require_POST
+def passkey_remove(request: SignedInRequest, passkey_id: int) -> HttpResponse:
+    keys = request.person.passkeys.all()
+    if keys.count() == 1 and not request.person.has_usable_password():
+        told.warning(request, _("This is your only way in. Choose a password first."), extra_tags="warn")
+    else:
+        keys.filter(pk=passkey_id).delete()
+        told.success(request, _("The passkey is removed."), extra_tags="good")
+    return redirect("me")
