@@ -51,7 +51,7 @@ class Book:
         """Return the whole book as canonical CBOR."""
         return canonical.encode_trusted(
             [
-                1,
+                rules.FORMAT,
                 [[space, list(bundles.values())] for space, bundles in self.waiting.items()],
                 [[a.space, a.at, a.code, rules.facts_text(a.facts), a.size, a.digest, a.body] for a in self.aside],
                 [list(rules.peer_row(peer)) for peer in self.peers.values()],
@@ -64,10 +64,11 @@ class Book:
         """Read what ``to_bytes`` wrote.
 
         Raises:
-            MalformedBytesError: something else wrote it.
+            MalformedBytesError, ValueError, TypeError: something else wrote it.
         """
-        version, waiting, aside, peers, facts = canonical.decode(data)
-        assert version == 1, version
+        version, *tables = canonical.decode(data)
+        rules.check_format(version)
+        waiting, aside, peers, facts = tables
         book = cls()
         book.waiting = {space: {rules.sha256(bundle): bundle for bundle in bundles} for space, bundles in waiting}
         book.aside = [_aside_from(row) for row in aside]

@@ -38,7 +38,6 @@ from tallystick.core.space import Admission
 from tallystick.stores import rules
 from tallystick.stores.book import Book, BookStore
 
-_FORMAT = 1
 _SPACE_HEX = 64  # a space id in hexadecimal
 
 
@@ -171,7 +170,7 @@ def _read_heads(folder: Path) -> dict[int, _Head]:
     path = folder / "heads.cbor"
     try:
         version, rows = canonical.decode(_read(path))
-        assert version == _FORMAT
+        rules.check_format(version, path=str(path))
         return {
             log: _Head(size, log_bytes, keys_bytes, Checkpoint(*checkpoint) if checkpoint else None)
             for log, size, log_bytes, keys_bytes, checkpoint in rows
@@ -182,7 +181,7 @@ def _read_heads(folder: Path) -> dict[int, _Head]:
 
 def _write_heads(folder: Path, heads: Mapping[int, _Head]) -> None:
     rows = [[log, x.size, x.log_bytes, x.keys_bytes, x.checkpoint] for log, x in sorted(heads.items())]
-    _replace(folder / "heads.cbor", canonical.encode_trusted([_FORMAT, rows]))
+    _replace(folder / "heads.cbor", canonical.encode_trusted([rules.FORMAT, rows]))
 
 
 def _read_keys(folder: Path, log: int, head: _Head) -> list[list[Any]]:

@@ -64,15 +64,20 @@ class KeyFolder:
         words = f"# Tallystick key {name!r}. Keep it secret: whoever has it can act as this node.\n{secret}\n"
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-                os.fchmod(file.fileno(), 0o600)  # whatever the umask says
+            opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except OSError as error:
+            if path.exists():
+                raise LocalError("key-exists", name=name, path=str(path)) from None
+            raise rules.disk_unavailable(error, path) from error
+        try:
+            with os.fdopen(opened, "w", encoding="ascii") as file:
+                os.fchmod(opened, 0o600)  # whatever the umask says
                 file.write(words)
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(opened)
             rules.sync_folder(self._folder)
-        except FileExistsError:
-            raise LocalError("key-exists", name=name, path=str(path)) from None
         except OSError as error:
+            path.unlink(missing_ok=True)  # half a key would only be in the way of a whole one
             raise rules.disk_unavailable(error, path) from error
 
     def has(self, name: str) -> bool:

@@ -38,6 +38,8 @@ def unknown_space(space: bytes) -> LocalError:
     return LocalError("unknown-space", space=space.hex())
 
 
+FORMAT = 1  # of the tables and of the files; it grows when one of them changes
+
 _DISK_CODES = {
     errno.ENOSPC: "store-full",
     errno.EDQUOT: "store-full",
@@ -53,6 +55,12 @@ def disk_unavailable(error: OSError, path: Path) -> StoreUnavailableError:
     return StoreUnavailableError(
         _DISK_CODES.get(error.errno or 0, "store-gone"), path=str(path), reason=error.strerror or str(error)
     )
+
+
+def check_format(found: int, **where: object) -> None:
+    """Raise StoreUnavailableError ``store-too-new`` when files are in a format that a later program wrote."""
+    if found > FORMAT:
+        raise StoreUnavailableError("store-too-new", **where, found=found, known=FORMAT)
 
 
 def sync_folder(folder: Path) -> None:

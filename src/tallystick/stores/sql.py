@@ -24,7 +24,6 @@ from tallystick.stores.sqlite import Sqlite
 if TYPE_CHECKING:
     from tallystick.core.space import Admission
 
-SCHEMA_VERSION = 1
 IDLE_MAX = 8  # connections kept open for the next caller; a node serves few at once
 
 # {blob} and {serial} are the database's words; {clustered} keeps rows in the order of their key, where it can.
@@ -402,11 +401,8 @@ class SqlStore:
                     now.rows(statement)
                 now.rows(
                     "INSERT INTO record_meta (name, value) VALUES ('schema', ?) ON CONFLICT (name) DO NOTHING",
-                    b"%d" % SCHEMA_VERSION,
+                    b"%d" % rules.FORMAT,
                 )
         with self._transaction(write=False) as now:
             ((value,),) = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
-        if int(value) != SCHEMA_VERSION:
-            raise StoreUnavailableError(
-                "store-too-new", **self._driver.facts(), found=int(value), known=SCHEMA_VERSION
-            )  # fmt: skip
+        rules.check_format(int(value), **self._driver.facts())

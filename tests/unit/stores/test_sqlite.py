@@ -1,0 +1,228 @@
+"""What a file database does when the world is unkind: each refusal by its own name, and nothing half-written."""
+
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.unit.stores.keeping import growth
+
+from tallystick.core.errors import LocalError, StoreUnavailableError
+from tallystick.stores.sql import IDLE_MAX, SqlStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "node.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqlStore]:
+    store = SqlStore(f"sqlite:///{path}", wait_seconds=0.01)
+    store.append(growth(store.create_space(b"terms"), {}, l0=2))
+    yield store
+    store.close()
+
+
+def space_of(store: SqlStore) -> bytes:
+    (space,) = store.spaces()
+    return space
+
+
+def test_a_commit_is_on_the_disk_when_it_returns(store: SqlStore):
+    with store._connection() as connection:
+        asked = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert asked == ["wal", 2]  # 2 is FULL
+
+
+def test_a_new_file_is_for_its_owner_only(store: SqlStore, path: Path):
+    store.spaces()
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()} == {0o600}
+
+
+def test_a_full_disk_is_named_and_the_next_append_works_when_there_is_room(
+    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    space, connect = space_of(store), store._driver.connect
+
+    def connect_to_a_small_disk() -> sqlite3.Connection:
+        connection = connect()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count={pages + 1}")
+        return connection
+
+    store.close()
+    before = store.load(space)
+    store.close()
+    with monkeypatch.context() as small:
+        small.setattr(store._driver, "connect", connect_to_a_small_disk)
+        with pytest.raises(StoreUnavailableError) as full:
+            store.append(growth(space, {0: 2}, l0=1000))
+    assert (full.value.code, full.value.facts["path"]) == ("store-full", str(path))
+    assert store.load(space) == before
+    store.append(growth(space, {0: 2}, l0=1000))
+    assert store.sizes(space) == {0: 1002}
+
+
+def test_a_database_that_another_program_holds_is_named_and_works_afterwards(store: SqlStore, path: Path):
+    space = space_of(store)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailableError) as locked:
+            store.append(growth(space, {0: 2}, l0=1))
+        assert locked.value.code == "store-locked"
+        assert locked.value.try_again
+        assert store.sizes(space) == {0: 2}  # readers need not wait
+        other.execute("ROLLBACK")
+    store.append(growth(space, {0: 2}, l0=1))
+    assert store.sizes(space) == {0: 3}
+
+
+def test_a_writer_waits_for_another_that_is_quick(path: Path):
+    store = SqlStore(f"sqlite:///{path}")
+    space = store.create_space(b"terms")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.05, other.execute, ["ROLLBACK"])
+        release.start()
+        store.append(growth(space, {}, l0=1))
+        release.join()
+    assert store.sizes(space) == {0: 1}
+    store.close()
+
+
+def test_a_database_that_may_only_be_read_is_read_and_refuses_the_rest(store: SqlStore, path: Path):
+    space = space_of(store)
+    reader = SqlStore(f"sqlite:///{path}?mode=ro")
+    assert reader.load(space) == store.load(space)
+    with pytest.raises(StoreUnavailableError) as refused:
+        reader.append(growth(space, {0: 2}, l0=1))
+    assert refused.value.code == "store-read-only"
+    assert reader.sizes(space) == {0: 2}
+    reader.close()
+
+
+def test_a_file_that_was_removed_is_missed_rather_than_written_to(store: SqlStore, path: Path):
+    space = space_of(store)
+    moved = path.rename(path.with_name("moved.db"))
+    for _ in range(2):  # a file that vanished is not taken for an empty one, however often it is tried
+        with pytest.raises(StoreUnavailableError) as gone:
+            store.append(growth(space, {0: 2}, l0=1))
+        assert (gone.value.code, gone.value.facts["path"]) == ("store-gone", str(path))
+    assert not path.exists()
+    moved.rename(path)
+    store.append(growth(space, {0: 2}, l0=1))
+    assert store.sizes(space) == {0: 3}
+
+
+def test_a_file_that_was_replaced_is_the_one_that_counts(store: SqlStore, path: Path, tmp_path: Path):
+    space = space_of(store)
+    store.backup(tmp_path / "backup.db")
+    store.append(growth(space, {0: 2}, l0=1))
+    store.sizes(space)
+    store.close()
+    held = store._driver.connect()
+    store._give_back(held)
+    path.unlink()
+    (tmp_path / "backup.db").rename(path)
+    assert store.sizes(space) == {0: 2}
+
+
+@pytest.mark.parametrize("place", ["missing/node.db", "file/node.db"])
+def test_a_place_that_cannot_hold_a_file_is_named(tmp_path: Path, place: str):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailableError) as gone:
+        SqlStore(f"sqlite:///{tmp_path}/{place}")
+    assert gone.value.code == "store-gone"
+
+
+def test_reading_only_does_not_make_a_file(path: Path):
+    with pytest.raises(StoreUnavailableError) as gone:
+        SqlStore(f"sqlite:///{path}?mode=ro")
+    assert (gone.value.code, path.exists()) == ("store-gone", False)
+
+
+def test_bytes_that_are_no_database_are_damage(path: Path):
+    path.write_bytes(b"a letter, not a database, and long enough to be looked at\n" * 100)
+    with pytest.raises(StoreUnavailableError) as damaged:
+        SqlStore(f"sqlite:///{path}")
+    assert damaged.value.code == "store-damaged"
+
+
+def test_another_program_that_holds_a_new_file_for_long_is_named(path: Path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE theirs (x)")
+        with pytest.raises(StoreUnavailableError) as locked:
+            SqlStore(f"sqlite:///{path}", wait_seconds=0.11)
+    assert locked.value.code == "store-locked"
+
+
+def test_a_database_of_a_newer_program_is_left_alone(store: SqlStore, path: Path):
+    with closing(sqlite3.connect(path)) as newer, newer:
+        newer.execute("UPDATE record_meta SET value = ? WHERE name = 'schema'", [b"2"])
+    with pytest.raises(StoreUnavailableError) as refused:
+        SqlStore(f"sqlite:///{path}")
+    assert (refused.value.code, refused.value.facts) == ("store-too-new", {"path": str(path), "found": 2, "known": 1})
+
+
+def test_the_tables_of_others_in_the_same_file_stay_and_are_in_a_backup(store: SqlStore, path: Path, tmp_path: Path):
+    with closing(sqlite3.connect(path)) as django, django:
+        django.execute("CREATE TABLE people_person (name TEXT)")
+        django.execute("INSERT INTO people_person VALUES ('Sato')")
+    store.append(growth(space_of(store), {0: 2}, l0=1))
+    store.backup(tmp_path / "backup.db")
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as copy:
+        assert copy.execute("SELECT name FROM people_person").fetchall() == [("Sato",)]
+    assert sorted(file.name for file in tmp_path.glob("backup*")) == ["backup.db"]  # one file, without companions
+    assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
+
+
+def test_a_backup_into_a_place_that_is_not_there_is_named(store: SqlStore, tmp_path: Path):
+    with pytest.raises(StoreUnavailableError) as gone:
+        store.backup(tmp_path / "missing" / "backup.db")
+    assert gone.value.code == "store-gone"
+
+
+def test_a_statement_that_the_database_does_not_understand_is_our_mistake(store: SqlStore):
+    with pytest.raises(AssertionError), store._transaction(write=False) as now:
+        now.rows("SELECT nonsense")
+    assert store.spaces()
+
+
+def test_only_so_many_idle_connections_are_kept(store: SqlStore):
+    gate = threading.Barrier(IDLE_MAX + 2)
+
+    def read() -> None:
+        with store._transaction(write=False) as now:
+            now.rows("SELECT 1")
+            gate.wait()
+
+    readers = [threading.Thread(target=read) for _ in range(IDLE_MAX + 2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    assert len(store._idle) == IDLE_MAX
+
+
+def test_after_a_fork_the_parents_connections_are_left_alone(store: SqlStore, monkeypatch: pytest.MonkeyPatch):
+    store.spaces()
+    (parents,) = store._idle
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert store.sizes(space_of(store)) == {0: 2}
+    assert parents not in store._idle
+    assert parents.execute("SELECT 1").fetchall() == [(1,)]
+    parents.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "node.db", "sqlite:", "sqlite:///", "mysql://host/base", "sqlite:///node.db?mode=rwc"]
+)
+def test_an_address_of_no_store_is_refused(url: str):
+    with pytest.raises(LocalError) as refused:
+        SqlStore(url)
+    assert refused.value.code == "unknown-store-address"
