@@ -188,7 +188,7 @@ def _enrol_all(folder: Path) -> list[Link]:
             for member in CAST
             if member.party == code
         ]
-        process = subprocess.Popen(  # noqa: S603  # our own module, our own arguments
+        process = subprocess.Popen(
             [sys.executable, "-m", "tallystick.cli.demo.enrol"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

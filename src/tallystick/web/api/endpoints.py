@@ -1,0 +1,303 @@
+"""The endpoints. Each reads or signs through ``app``; a problem is RFC 9457 with our code and sentence."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Header, NinjaAPI, Query
+from ninja.errors import AuthenticationError, ValidationError
+
+from tallystick import __version__
+from tallystick.app import export, fields, read, write
+from tallystick.app.messages import message, sentence
+from tallystick.app.node import Desk
+from tallystick.core.entries import DETAIL_REMARK, Draft, Duty, Kind
+from tallystick.core.errors import LocalError, RemoteError, StoreError, TallystickError
+from tallystick.core.identity import EntryRef
+from tallystick.web.api import shapes, tokens
+from tallystick.web.api.models import ApiToken, Command
+from tallystick.web.record import get_node, signed
+
+api = NinjaAPI(
+    title="Tallystick",
+    version=__version__,
+    description="Read the record this node holds, and sign acts under the warrants of the person whose token it is.",
+    urls_namespace="api",
+    docs_url=None,  # the interactive page loads scripts from elsewhere; docs/reference/api.md is ours
+    auth=tokens.Bearer("read"),
+)
+_NAME = r"^[0-9]{1,16}\.[0-9]{1,16}$"
+_DOCUMENTED = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem, 422: shapes.Problem}
+_COMMAND = {**_DOCUMENTED, 409: shapes.Problem, 503: shapes.Problem}
+
+
+# ---- problems
+
+
+def _problem(
+    request: HttpRequest, status: int, title: str, code: str, facts: dict[str, Any], detail: str
+) -> HttpResponse:
+    body = shapes.Problem(title=title, status=status, detail=detail, code=code, facts=facts)
+    return HttpResponse(body.model_dump_json(), status=status, content_type="application/problem+json")
+
+
+def _status(error: TallystickError) -> int:
+    if isinstance(error, StoreError):
+        return 503
+    if isinstance(error, fields.FieldError):
+        return 422
+    if error.code in {"unknown-entry", "no-agreement-yet"}:
+        return 404
+    if error.code in {"order-changed", "command-differs", "command-unfinished"}:
+        return 409
+    if error.code == "duty-not-held":
+        return 403
+    return 409 if isinstance(error, LocalError) else 400 if isinstance(error, RemoteError) else 500
+
+
+@api.exception_handler(TallystickError)
+def _told(request: HttpRequest, error: TallystickError) -> HttpResponse:
+    facts = {name: value if isinstance(value, str | int) else str(value) for name, value in error.facts.items()}
+    title = message(error.code).happened.partition("{")[0].strip() or error.code
+    return _problem(request, _status(error), title, error.code, facts, sentence(error.code, facts))
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0] if error.errors else {}
+    where = ".".join(str(part) for part in first.get("loc", ()))
+    facts = {"field": where, "why": str(first.get("msg", ""))}
+    return _problem(request, 422, "A field does not read", "request-invalid", facts, sentence("request-invalid", facts))
+
+
+@api.exception_handler(AuthenticationError)
+def _stranger(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    response = _problem(request, 401, "No live token", "token-needed", {}, sentence("token-needed"))
+    response["WWW-Authenticate"] = 'Bearer realm="tallystick"'
+    return response
+
+
+@api.exception_handler(Http404)
+def _not_there(request: HttpRequest, _error: Http404) -> HttpResponse:
+    return _problem(request, 404, "Not there", "not-there", {}, sentence("not-there"))
+
+
+# ---- who asks, and about what
+
+
+def _token(request: HttpRequest) -> ApiToken:
+    row = request.auth  # type: ignore[attr-defined]  # ninja puts there what Bearer returned
+    assert isinstance(row, ApiToken)
+    return row
+
+
+def _desk() -> Desk:
+    desk = get_node().desk()
+    desk.refresh()
+    return desk
+
+
+def _reader(request: HttpRequest) -> read.Reader:
+    return read.Reader(_token(request).person.duties_held)
+
+
+def _detail(request: HttpRequest, desk: Desk, name: str) -> read.OrderDetail:
+    detail = read.order(desk, EntryRef.parse(name), _reader(request), read.today(desk))
+    if detail is None:
+        raise Http404
+    return detail
+
+
+# ---- reading
+
+
+@api.get("status", response={200: shapes.StatusShape, **_DOCUMENTED})
+def status(request: HttpRequest) -> shapes.StatusShape:
+    """How this node stands: what it holds, and whether the partner has acknowledged it."""
+    desk = _desk()
+    step = read.in_step(desk)
+    return shapes.StatusShape(
+        agreement=desk.name,
+        space=desk.id.hex(),
+        party=desk.party_code(desk.party),
+        now=dt.datetime.fromtimestamp(desk.clock.now(), dt.UTC),
+        entries=desk.record.entry_count,
+        digest=desk.record.digest.hex(),
+        in_step=step.in_step,
+        partner_has_not_acknowledged=step.theirs_missing,
+        findings=len(desk.record.findings),
+    )
+
+
+@api.get("orders", response={200: shapes.OrderListShape, **_DOCUMENTED})
+def orders(
+    request: HttpRequest,
+    state: str = Query("", max_length=20),
+    side: str = Query("", max_length=20),
+    partner: str = Query("", max_length=20),
+    standing: str = Query("", max_length=20),
+    late: str = Query("", max_length=30),
+    place: str = Query("", max_length=16),
+    q: str = Query("", max_length=100),
+    sort: str = Query("-need", max_length=20),
+    page: int = Query(1, ge=1, le=1_000_000),
+    size: int = Query(50, ge=1, le=500),
+) -> shapes.OrderListShape:
+    """Orders of this party, narrowed and sorted as on the page."""
+    desk = _desk()
+    wanted = read.Filters(
+        state=state, side=side, partner=partner, standing=standing, late=late, place=place, q=q, sort=sort
+    )
+    found = read.orders(desk, wanted, read.today(desk), page, size)
+    return shapes.OrderListShape(
+        orders=[shapes.OrderRowShape.of(row) for row in found.rows],
+        total=found.total,
+        page=found.page,
+        pages=found.pages,
+    )
+
+
+@api.get("orders/{name}", response={200: shapes.OrderShape, **_DOCUMENTED})
+def order(request: HttpRequest, name: shapes.EntryName) -> shapes.OrderShape:
+    """One order with its lines, entries, findings and what it waits for."""
+    desk = _desk()
+    return shapes.OrderShape.of(_detail(request, desk, name), desk.party_code(desk.party))
+
+
+@api.get("entries/{name}", response={200: shapes.EntryShape, **_DOCUMENTED})
+def entry(request: HttpRequest, name: shapes.EntryName) -> shapes.EntryShape:
+    """One signed entry, in a reader's terms."""
+    desk = _desk()
+    found = desk.space.entry(EntryRef.parse(name))
+    order_id = desk.record.subject_of(found.ref)
+    if order_id is not None and order_id in desk.record.orders:
+        for item in read.timeline(desk, order_id):
+            if item.ref == found.ref:
+                return shapes.EntryShape.of(item)
+    return shapes.EntryShape.of(read.describe(desk, found, fields.Context()))
+
+
+@api.get("findings", response={200: list[shapes.FindingShape], **_DOCUMENTED})
+def findings(request: HttpRequest) -> list[shapes.FindingShape]:
+    """What someone should look at."""
+    return [shapes.FindingShape.of(finding) for finding in _desk().record.findings]
+
+
+@api.get("ledger/balances", response={200: list[shapes.BalanceShape], **_DOCUMENTED})
+def balances(request: HttpRequest, party: str = Query("", max_length=16)) -> list[shapes.BalanceShape]:
+    """The trial balance of this party, or of the partner as computed here."""
+    desk = _desk()
+    code = party or desk.party_code(desk.party)
+    desk.genesis.party_number(code)
+    return [
+        shapes.BalanceShape(account=row.account, currency=row.currency, debit=row.debit, credit=row.credit)
+        for row in export.balance_rows(desk.record, code)
+    ]
+
+
+@api.get("ledger/journal", response={200: list[shapes.TransactionShape], **_DOCUMENTED})
+def journal(
+    request: HttpRequest, order: str = Query("", pattern=r"^([0-9]{1,16}\.[0-9]{1,16})?$")
+) -> list[shapes.TransactionShape]:
+    """Every transaction, or those of one order."""
+    ledger = _desk().record.ledger
+    found = ledger.transactions_of(EntryRef.parse(order)) if order else ledger.transactions()
+    return [shapes.TransactionShape.of(transaction) for transaction in found]
+
+
+# ---- signing
+
+
+def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draft:
+    """Return the draft of a command, under the warrant of the token's person."""
+    kind = fields.kind_named(command.kind)
+    on = EntryRef.parse(command.on) if command.on else None
+    context = fields.Context()
+    duties = read.duties_for(kind)
+    if on is not None:
+        target = desk.space.entry(on)
+        if kind is Kind.CORRECTION:
+            duties = read.duties_for(Kind(target.kind)) if target.kind in Kind else duties
+        order_id = desk.record.subject_of(on)
+        view = desk.record.orders.get(order_id) if order_id is not None else None
+        context = read.context_of(view) if view else context
+    appointment = _token(request).person.appointment_for(desk.id, *[Duty(duty) for duty in duties])
+    if appointment is None:
+        wanted = ", ".join(fields.code_name(duty) for duty in duties)
+        raise LocalError("duty-not-held", kind=command.kind, duties=wanted or "any")
+    body = fields.from_json(kind, command.fields, who=appointment.grant, context=context)
+    return Draft(body, obj=on, detail={DETAIL_REMARK: command.remark} if command.remark else None)
+
+
+@api.post("preview", response={200: shapes.PreviewShape, **_COMMAND}, auth=tokens.Bearer("act"))
+def preview(request: HttpRequest, command: shapes.ActCommand) -> shapes.PreviewShape:
+    """What signing this would mean. Signs and stores nothing."""
+    desk = _desk()
+    seen = write.preview(desk, _draft(request, desk, command))
+    return shapes.PreviewShape(
+        would_count=not seen.trial.void,
+        leaf=seen.leaf.hex(),
+        findings=[shapes.FindingShape.of(finding) for finding in seen.trial.findings],
+        transactions=[shapes.TransactionShape.of(transaction) for transaction in seen.trial.transactions],
+        looked_at=seen.order_digest.hex() if seen.order_digest else "",
+    )
+
+
+@api.post("acts", response={201: shapes.SignedShape, **_COMMAND}, auth=tokens.Bearer("act"))
+def act(
+    request: HttpRequest,
+    command: shapes.ActCommand,
+    idempotency_key: str = Header(..., alias="Idempotency-Key", pattern=r"^[A-Za-z0-9_.:-]{1,64}$"),
+) -> HttpResponse:
+    """Sign one act. The same key with the same command gives the same answer and signs nothing more."""
+
+    def do() -> tuple[int, dict[str, Any]]:
+        desk = _desk()
+        looked_at = bytes.fromhex(command.looked_at) or None
+        entry = write.sign(desk, _draft(request, desk, command), looked_at=looked_at)
+        order_id = desk.record.subject_of(entry.ref)
+        view = desk.record.orders.get(order_id) if order_id is not None else None
+        return 201, shapes.SignedShape(
+            entry=str(entry.ref),
+            order=str(view.order_id) if view else None,
+            state=view.state if view else None,
+            digest=desk.record.order_digest(view.order_id).hex() if view else None,
+        ).model_dump()
+
+    code, body = _once(_token(request), idempotency_key, request.body, do)
+    signed()
+    return HttpResponse(json.dumps(body), status=code, content_type="application/json")
+
+
+def _once(
+    token: ApiToken, key: str, request: bytes, do: Callable[[], tuple[int, dict[str, Any]]]
+) -> tuple[int, dict[str, Any]]:
+    """Answer a command once. One that began and whose answer was lost is said to be so, not done again.
+
+    Raises:
+        LocalError: ``command-differs`` (the key was used for something else) or ``command-unfinished``.
+    """
+    digest = sha256(request).hexdigest()
+    try:
+        with transaction.atomic():
+            row = Command.objects.create(token=token, key=key, digest=digest, at=tokens.clock.now())
+    except IntegrityError:
+        row = Command.objects.get(token=token, key=key)
+        if row.digest != digest:
+            raise LocalError("command-differs", key=key) from None
+        if not row.status:
+            raise LocalError("command-unfinished", key=key) from None
+        return row.status, row.body
+    try:
+        row.status, row.body = do()
+    except TallystickError:
+        row.delete()  # nothing was signed: the same key may try again
+        raise
+    row.save(update_fields=["status", "body"])
+    return row.status, row.body
