@@ -97,12 +97,13 @@ class Sqlite:
 
     def _switch_to_wal(self, connection: _Connection) -> None:
         """Switch to WAL; SQLite does not wait by itself when two connections do this to a new file at once."""
-        tries = max(1, round(self._wait_seconds / _RETRY_SECONDS))
-        for left in range(tries, 0, -1):
+        left = max(1, round(self._wait_seconds / _RETRY_SECONDS))
+        while True:
             try:
                 connection.execute("PRAGMA journal_mode=WAL")
             except sqlite3.OperationalError as error:
-                if left == 1 or _primary(error) != sqlite3.SQLITE_BUSY:
+                left -= 1
+                if not left or _primary(error) != sqlite3.SQLITE_BUSY:
                     raise
                 threading.Event().wait(_RETRY_SECONDS)
             else:

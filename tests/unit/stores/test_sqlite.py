@@ -11,6 +11,7 @@ import pytest
 from tests.unit.stores.keeping import growth
 
 from tallystick.core.errors import LocalError, StoreUnavailableError
+from tallystick.stores import sqlite
 from tallystick.stores.sql import IDLE_MAX, SqlStore
 
 
@@ -159,6 +160,30 @@ def test_another_program_that_holds_a_new_file_for_long_is_named(path: Path):
         with pytest.raises(StoreUnavailableError) as locked:
             SqlStore(f"sqlite:///{path}", wait_seconds=0.11)
     assert locked.value.code == "store-locked"
+
+
+class BusyConnection:
+    """SQLite while another connection switches the same new file to WAL: it refuses at once, without waiting."""
+
+    def __init__(self, refusals: int, code: int = sqlite3.SQLITE_BUSY) -> None:
+        self.left, self.code = refusals, code
+
+    def execute(self, _: str) -> None:
+        if self.left:
+            self.left -= 1
+            error = sqlite3.OperationalError("refused")
+            error.sqlite_errorcode = self.code
+            raise error
+
+
+def test_two_that_make_the_same_file_at_once_take_turns(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sqlite, "_RETRY_SECONDS", 0.001)
+    driver = sqlite.Sqlite("node.db", wait_seconds=0.005)  # so five tries
+    driver._switch_to_wal(BusyConnection(4))
+    for hopeless, tried in ((BusyConnection(9), 5), (BusyConnection(9, sqlite3.SQLITE_FULL), 1)):
+        with pytest.raises(sqlite3.OperationalError):
+            driver._switch_to_wal(hopeless)
+        assert hopeless.left == 9 - tried
 
 
 def test_a_database_of_a_newer_program_is_left_alone(store: SqlStore, path: Path):
