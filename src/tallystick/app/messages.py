@@ -516,4 +516,22 @@ _WORLD = {
     ),
 }
 
-MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _REMOTE | _WORLD)
+_PEOPLE = {
+    "sign-in-name-wrong": Message(
+        "“{name}” cannot be a sign-in name: {why}", "Take small letters, digits, dot, dash or underscore, up to 40."
+    ),
+    "sign-in-name-taken": Message("Somebody signs in as “{name}” already.", "Take another name."),
+    "too-many-tries": Message(
+        "There were too many tries with this name or from this address.",
+        "Wait {minutes} minutes, or ask your administrator for a one-time link.",
+    ),
+    "confirm-first": Message(
+        "It is a while since you proved who you are.", "Confirm it with your password or passkey, then try again."
+    ),
+    "passkey-refused": Message(
+        "The passkey was not accepted: {why}.", "Try again, or use your password or a one-time link."
+    ),
+    "too-many-passkeys": Message("You have {most} passkeys already.", "Remove one that you no longer use."),
+}
+
+MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _REMOTE | _WORLD | _PEOPLE)

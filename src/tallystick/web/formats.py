@@ -53,7 +53,7 @@ class Figure:
 
 @lru_cache(maxsize=4096)
 def _grouped(whole: str, locale: str) -> str:
-    return format_decimal(Decimal(whole), format="#,##,##0" if locale == "en_IN" else "#,##0", locale="en")
+    return str(format_decimal(Decimal(whole), format="#,##,##0" if locale == "en_IN" else "#,##0", locale="en"))
 
 
 def _figure(text: str, *, locale: str, symbol: str, plain: str) -> Figure:
@@ -154,6 +154,6 @@ def permille(value: int) -> str:
 def party(code: str, language: str = "en") -> str:
     """Return the name of a State by its ISO code in the reader's language; another party's code as it is."""
     try:
-        return Locale.parse(language).territories.get(code, code)
+        return str(Locale.parse(language).territories.get(code, code))
     except (UnknownLocaleError, ValueError):
         return code

@@ -125,11 +125,19 @@ def status_of(error: TallystickError) -> int:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def _database_code(told: str) -> str:
+    """Return our code for what a database driver says in its own words."""
+    for words, code in (("locked", "store-locked"), ("full", "store-full"), ("readonly", "store-read-only")):
+        if words in told:
+            return code
+    return "store-unavailable"
+
+
 def respond(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
     """Return the response for ``exception``: what happened, and what to do."""
     if isinstance(exception, OperationalError | InterfaceError):
         log.error("The database does not answer: %s", exception)
-        exception = StoreUnavailableError(why="")
+        exception = StoreUnavailableError(_database_code(str(exception)))
     if isinstance(exception, TallystickError):
         status = status_of(exception)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:

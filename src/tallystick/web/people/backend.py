@@ -14,7 +14,11 @@ class PersonBackend(BaseBackend):
     """Password sign-in, and the person of a session. A person who may no longer sign in is nobody at once."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 # Django's
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
     ) -> Person | None:
         if username is None or password is None:
             return None

@@ -49,7 +49,7 @@ def signed_in(view: View[P]) -> OpenView[P]:
     """Let only persons who signed in; others are asked to."""
 
     @functools.wraps(view)
-    def checked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if person_of(request) is None:
             return go_to(request, "sign-in")
         return view(request, *args, **kwargs)  # type: ignore[arg-type] # it has a person now
@@ -63,7 +63,7 @@ def needs_duty(*duties: Duty) -> Callable[[View[P]], OpenView[P]]:
     def decorate(view: View[P]) -> OpenView[P]:
         @signed_in
         @functools.wraps(view)
-        def checked(request: SignedInRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def checked(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.person.duties_held & set(duties):
                 wanted = ", ".join(str(words.DUTIES[d]) for d in duties)
                 raise PermissionDenied(_("This needs one of these duties: %(duties)s.") % {"duties": wanted})

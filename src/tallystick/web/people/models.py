@@ -32,7 +32,9 @@ class Person(AbstractBaseUser):
     display_name = models.CharField(_("name"), max_length=80)
     post = models.CharField(_("post"), max_length=120, blank=True)
     language = models.CharField(_("language"), max_length=8, blank=True)
-    duties: models.JSONField[list[int], list[int]] = models.JSONField(_("duties on this node"), default=list)
+    duties: models.JSONField[list[int], list[int]] = models.JSONField(
+        _("duties on this node"), default=list, blank=True
+    )
     is_active = models.BooleanField(_("may sign in"), default=True)
     made_at = models.BigIntegerField(default=0)  # seconds since 1970 UTC
 
@@ -72,7 +74,7 @@ class Appointment(models.Model):
     space = models.CharField(max_length=64)  # hexadecimal
     grant = models.PositiveBigIntegerField()
     post = models.CharField(max_length=200)
-    duties: models.JSONField[list[int], list[int]] = models.JSONField(default=list)
+    duties: models.JSONField[list[int], list[int]] = models.JSONField(default=list, blank=True)
     active = models.BooleanField(default=True)
 
     class Meta:

@@ -80,7 +80,7 @@ def finish_adding(request: HttpRequest, person: Person, answer: dict[str, Any], 
         data: AuthenticatorData = _server(request).register_complete(state, registration)
         credential = data.credential_data
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LocalError("passkey-refused", why=type(error).__name__) from error
+        raise LocalError("passkey-refused", why="its answer does not fit the question") from error
     if credential is None or Passkey.objects.filter(credential_id=credential.credential_id).exists():
         raise LocalError("passkey-refused", why="it is already known")
     service.confirm(request)
@@ -121,7 +121,7 @@ def finish_proving(request: HttpRequest, answer: dict[str, Any]) -> Person:
         _server(request).authenticate_complete(state, [_stored(passkey)], answer)
         uses = AuthenticatorData(_decode(answer["response"]["authenticatorData"])).counter
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise LocalError("passkey-refused", why=type(error).__name__) from error
+        raise LocalError("passkey-refused", why="its answer does not fit the question") from error
     if uses and uses <= passkey.uses:
         raise LocalError("passkey-refused", why="its counter went back")
     passkey.uses, passkey.used_at = uses, service.clock.now()

@@ -15,6 +15,7 @@ from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
@@ -129,7 +130,7 @@ def link_person(secret: str) -> Person | None:
     return link.person if link and link.person.is_active else None
 
 
-def _live_links(secret: str):  # type: ignore[no-untyped-def] # a QuerySet, by django-stubs' own name
+def _live_links(secret: str) -> QuerySet[SignInLink]:
     return SignInLink.objects.filter(digest=_digest(secret), used_at=None, expires_at__gt=clock.now())
 
 
