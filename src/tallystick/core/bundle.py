@@ -16,7 +16,7 @@ Source: docs/spec/wire.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import zstandard
@@ -280,35 +280,47 @@ def new_blocks(part: Range) -> range:
     return range(-(-part.begin // EPOCH_LEAVES), -(-part.end // EPOCH_LEAVES))
 
 
-def read_items(body: bytes, at: int, count: int) -> tuple[list[Item], int]:
-    """Return ``count`` items from offset ``at`` and the offset behind them.
+class Items(Iterator[Item]):
+    """The ``count`` items of one log in a body, from offset ``at``, which moves on behind each.
 
-    The bytes are checked to be canonical; what kinds of values are inside, the caller checks. A body of more bytes
-    than ``VALUES_MAX`` has its values counted, so that 64 MiB of it cannot become gigabytes here.
-
-    Raises:
-        MalformedBytesError: not canonical, or not an array of 3 to 6.
-        TooLargeError: an item beyond ``ITEM_MAX`` bytes, or too many values.
+    Their bytes are checked to be canonical; what kinds of values are inside, the caller checks. A body of more bytes
+    than ``VALUES_MAX`` has its values counted, so that 64 MiB of it cannot become gigabytes here; ``left`` is how many
+    more the body may have, or 0 for a body that is not counted.
     """
-    items: list[Item] = []
-    left = VALUES_MAX if len(body) > VALUES_MAX else 0
-    append, dumps, first = items.append, encode_trusted, _FIRST_LOOK
-    for _ in range(count):
-        window = body[at : at + first]
+
+    __slots__ = ("_body", "_count", "at", "left")
+
+    def __init__(self, body: bytes, at: int, count: int, left: int) -> None:
+        self.at = at
+        self.left = left
+        self._body = body
+        self._count = count
+
+    def __next__(self) -> Item:
+        """Return the next item.
+
+        Raises:
+            MalformedBytesError: not canonical, or not an array of 3 to 6.
+            TooLargeError: an item beyond ``ITEM_MAX`` bytes, or too many values.
+        """
+        if not self._count:
+            raise StopIteration
+        self._count -= 1
+        at = self.at
+        window = self._body[at : at + _FIRST_LOOK]
         try:
             value = decode_prefix(window)
         except EOFError:
-            window, value = _look_further(body, at)
+            window, value = _look_further(self._body, at)
         if type(value) is not list or not 3 <= len(value) <= 6:
             raise MalformedBytesError(what="item")
-        if left:
-            left = max(1, left - check_plain(value, max_items=left))
-        data = dumps(value)
+        if self.left:
+            self.left = max(1, self.left - check_plain(value, max_items=self.left))
+        data = encode_trusted(value)
         if not window.startswith(data):
             raise MalformedBytesError(what="not the canonical encoding")
-        append(Item(value, data))
-        at += len(data)
-    return items, at
+        self.at = at + len(data)
+        return Item(value, data)
 
 
 def _read_value(body: bytes, at: int) -> tuple[Any, int]:

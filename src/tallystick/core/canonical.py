@@ -54,6 +54,19 @@ def encode(value: object) -> bytes:
     return encode_trusted(value)
 
 
+def uint(number: int) -> bytes:
+    """Return the canonical bytes of an unsigned integer of at most 64 bits."""
+    if number < 24:
+        return number.to_bytes(1, "big")
+    if number < 0x100:
+        return b"\x18" + number.to_bytes(1, "big")
+    if number < 0x1_0000:
+        return b"\x19" + number.to_bytes(2, "big")
+    if number < 0x1_0000_0000:
+        return b"\x1a" + number.to_bytes(4, "big")
+    return b"\x1b" + number.to_bytes(8, "big")
+
+
 def decode_trusted(data: bytes) -> Any:
     """Return the value of bytes that were checked before they were stored."""
     return cbor2.loads(data)

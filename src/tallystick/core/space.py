@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -101,9 +102,9 @@ class _Log:
 
     __slots__ = ("auths", "causes", "checkpoint", "cores", "details", "epoch_keys", "grants", "id", "leaves", "tree")
 
-    def __init__(self, log: int) -> None:
+    def __init__(self, log: int, tree: Tree | None = None) -> None:
         self.id = log
-        self.tree = Tree()
+        self.tree = tree or Tree()
         self.leaves: list[bytes] = []
         self.cores: list[bytes | None] = []
         self.details: dict[int, bytes] = {}
@@ -144,7 +145,7 @@ class _Branch:
     """A log as it would be with some leaves after its first ``begin``; the log itself stays as it is."""
 
     __slots__ = (
-        "_base_lamport", "_base_seen", "_hashed", "_hashes", "base", "begin", "causes", "entries", "epoch_keys",
+        "_base_lamport", "_base_seen", "_hashes", "base", "begin", "causes", "entries", "epoch_keys",
         "grants", "growth", "leaves", "seen_now", "size", "t",
     )  # fmt: skip
 
@@ -162,7 +163,6 @@ class _Branch:
         self.seen_now = self._base_seen = base.seen(begin - 1) if begin else _NOTHING_SEEN
         self._base_lamport = base.lamport(begin - 1) if begin else 0
         self._hashes: list[bytes] = []
-        self._hashed = 0
 
     def lamport(self, index: int) -> int:
         if index < self.begin:
@@ -178,10 +178,24 @@ class _Branch:
         return self._base_seen if k < 0 else self.causes.seen[k]
 
     def root(self, size: int) -> bytes:
+        self._hash()
+        return self.growth.root(size)
+
+    def hashed(self) -> Growth:
+        """Return the growth from the end of the log as it stands; what overlaps it is left out."""
+        self._hash()
+        overlap = self.base.size - self.begin
+        if not overlap:
+            return self.growth
+        growth = Growth(self.base.tree, self.base.size)
+        joined = self.growth.leaves(self.base.size, self.size)
+        growth.extend([joined[at : at + 32] for at in range(0, len(joined), 32)])
+        return growth
+
+    def _hash(self) -> None:
         if self._hashes:
             self.growth.extend(self._hashes)
             self._hashes.clear()
-        return self.growth.root(size)
 
     def epoch_key(self, block: int) -> bytes | None:
         return self.epoch_keys.get(block) or self.base.epoch_keys.get(block)
@@ -212,6 +226,7 @@ class Space:
         self.id = genesis.space_id
         self.codec = Codec(dictionary)
         self._logs: dict[int, _Log] = {}
+        self._staged: tuple[Admission, dict[int, Growth]] | None = None  # the last one, so apply need not hash again
 
     # ---- what is held
 
@@ -461,16 +476,13 @@ class Space:
         ranges, at = wire.read_head(body)
         seals = dict(zip([part.log for part in ranges], wire.read_raw(envelope.raw, ranges), strict=True))
         self._check_writers(ranges)
-        items: dict[int, list[Item]] = {}
-        for part in ranges:
-            items[part.log], at = wire.read_items(body, at, part.length)
-        if at != len(body):
-            raise MalformedBytesError(what="bytes after the items")
         branches: dict[int, _Branch] = {}
         for log, begin, _ in ranges:
             branches[log] = branch = _Branch(self._logs.get(log) or _Log(log), begin)
             branch.epoch_keys = dict(seals[log].epoch_keys)
-        self._rebuild(branches, items)
+        at = self._rebuild(branches, ranges, body, at)
+        if at != len(body):
+            raise MalformedBytesError(what="bytes after the items")
         checkpoints = {log: self._check_seal(branches[log], seals[log], branches) for log in branches}
         held = {part.log: part.end for part in ranges}
         return self._admission(branches, checkpoints=checkpoints, held=held, have=envelope.have)
@@ -492,40 +504,53 @@ class Space:
     def _gap(self, log: int, size: int) -> GapError:
         return GapError(log=log, needed=size, held=self.size(log), have=self.sizes())
 
-    def _rebuild(self, branches: Mapping[int, _Branch], items: Mapping[int, list[Item]]) -> None:
-        """Rebuild all leaves, each log as far as it goes until it needs a root of another one further on."""
+    def _rebuild(self, branches: Mapping[int, _Branch], ranges: Iterable[Range], body: bytes, at: int) -> int:
+        """Rebuild all leaves and return the offset behind their items.
+
+        Each log goes as far as it can until it needs a root of another one further on; what then remains of it waits.
+        """
         logs: dict[int, _Log | _Branch] = {**self._logs, **branches}
-        ready = sorted(branches, reverse=True)
+        remains: dict[int, deque[Item]] = {}
         blocked: dict[int, list[tuple[int, int]]] = {}  # by the log waited for: (its size needed, the log that waits)
-        while ready:
-            log = ready.pop()
-            needed = self._advance(branches[log], items[log], logs)
-            if needed is not None:
-                if needed[0] not in branches:
-                    raise self._gap(*needed)
-                blocked.setdefault(needed[0], []).append((needed[1], log))
-            still = []
-            for size, waiter in blocked.pop(log, ()):
-                if size <= branches[log].size:
-                    ready.append(waiter)
-                else:
-                    still.append((size, waiter))
-            if still:
-                blocked[log] = still
-        for log, waiters in sorted(blocked.items()):
-            raise self._gap(log, waiters[0][0])
+        left = wire.VALUES_MAX if len(body) > wire.VALUES_MAX else 0
+        for part in ranges:
+            items = wire.Items(body, at, part.length, left)
+            ready: list[tuple[int, Iterator[Item]]] = [(part.log, items)]
+            while ready:
+                log, rest = ready.pop()
+                stopped = self._advance(branches[log], rest, logs)
+                if stopped is not None:
+                    item, other, size = stopped
+                    if other not in branches:
+                        raise self._gap(other, size)
+                    if rest is items:
+                        remains[log] = deque(items)
+                    remains[log].appendleft(item)
+                    blocked.setdefault(other, []).append((size, log))
+                waiting = blocked.pop(log, [])
+                ready += [(waiter, _drain(remains[waiter])) for size, waiter in waiting if size <= branches[log].size]
+                if still := [(size, waiter) for size, waiter in waiting if size > branches[log].size]:
+                    blocked[log] = still
+            at, left = items.at, items.left
+        for log, waiting in sorted(blocked.items()):
+            raise self._gap(log, waiting[0][0])
+        return at
 
     def _advance(
-        self, branch: _Branch, items: Sequence[Item], logs: Mapping[int, _Log | _Branch]
-    ) -> tuple[int, int] | None:
-        """Rebuild leaves from ``items``; return None at their end, or the (log, size) that the next ctx waits for."""
+        self, branch: _Branch, items: Iterator[Item], logs: Mapping[int, _Log | _Branch]
+    ) -> tuple[Item, int, int] | None:
+        """Rebuild leaves from ``items`` to their end, or to a ctx that sees more of a log than is rebuilt yet.
+
+        Returns:
+            None, or that ctx, the log it waits for and the size it needs of it.
+        """
         own, known_from, sha256 = branch.base.id, branch.base.size, _sha256
         is_admin = own < PARTIES_MAX
         seen, t = branch.seen_now, branch.t
         lamport = branch.lamport(branch.size - 1) if branch.size else 0
         epoch_key, block = b"", -1
-        for at in range(branch.size - branch.begin, len(items)):
-            value, data = items[at]
+        for item in items:
+            value, data = item
             index = branch.size
             kind, dt, third = value[:3]
             if (
@@ -540,7 +565,7 @@ class Space:
                 for other, size in grown:
                     view = logs.get(other)
                     if view is None or view.size < size:
-                        return other, size
+                        return item, other, size
                 if is_admin and index == 0:
                     raise wire.malformed(own, index, "first leaf")
                 self._push_ctx(branch, t, grown, logs)
@@ -560,7 +585,7 @@ class Space:
             if len(value) == 4:
                 core, detail, auth, words = data[skip:], None, None, None
             else:
-                core, detail, auth, words = wire.read_segments(items[at], skip, own, index)
+                core, detail, auth, words = wire.read_segments(item, skip, own, index)
             if len(data) > SEGMENT_MAX and max(len(core), len(detail or b""), len(auth or b"")) > SEGMENT_MAX:
                 raise TooLargeError(what="segment", limit=SEGMENT_MAX, entry=str(EntryRef(own, index)))
             if index // EPOCH_LEAVES != block:
@@ -639,7 +664,7 @@ class Space:
         acts = [entry for branch in grown.values() for entry in branch.entries]
         if len(grown) > 1:
             acts.sort(key=_order_key)
-        return Admission(
+        admission = Admission(
             space=self.id,
             before={log: branch.base.size for log, branch in grown.items()},
             leaves=tuple(
@@ -656,6 +681,8 @@ class Space:
             held=held or {},
             have=have,
         )
+        self._staged = admission, {log: branch.hashed() for log, branch in grown.items()}
+        return admission
 
     def _sealed(self, log: int) -> int:
         head = self.checkpoint(log)
@@ -665,28 +692,42 @@ class Space:
         """Take into memory what the store now holds. The sizes must be those it was staged on."""
         assert admission.space == self.id
         assert all(self.size(log) == size for log, size in admission.before.items()), "memory moved since"
-        self._absorb(admission.leaves, admission.epoch_keys, admission.checkpoints)
+        growths: dict[int, Growth] = {}
+        if self._staged is not None and self._staged[0] is admission:
+            growths = self._staged[1]
+        self._staged = None
+        self._absorb(admission.leaves, admission.epoch_keys, admission.checkpoints, growths)
 
     def _absorb(
         self,
         leaves: Iterable[StoredLeaf],
         epoch_keys: Mapping[tuple[int, int], bytes],
         checkpoints: Mapping[int, Checkpoint],
+        growths: Mapping[int, Growth],
     ) -> None:
-        """Append leaves that were checked before they were stored."""
+        """Append leaves that were checked before they were stored.
+
+        Args:
+            leaves: Each log's in ascending order.
+            epoch_keys: As in ``Admission``.
+            checkpoints: As in ``Admission``.
+            growths: Their hashes, for the logs where they are known.
+        """
         hashes: dict[int, list[bytes]] = {}
         contexts: dict[int, list[int]] = {}
         sha256 = _sha256
         for log_, index, leaf, core, detail, auth in leaves:
             log = self._logs.get(log_)
             if log is None:
-                log = self._logs[log_] = _Log(log_)
-            if log_ not in hashes:
+                growth = growths.get(log_)
+                log = self._logs[log_] = _Log(log_, growth.base if growth else None)
+            if log_ not in contexts:
                 hashes[log_], contexts[log_] = [], []
             assert index == log.size, (log_, index)
             log.leaves.append(leaf)
             log.cores.append(core)
-            hashes[log_].append(sha256(b"\x00" + leaf).digest())
+            if log_ not in growths:
+                hashes[log_].append(sha256(b"\x00" + leaf).digest())
             if detail is not None:
                 log.details[index] = detail
             if auth is not None:
@@ -696,7 +737,10 @@ class Space:
             elif log_ < PARTIES_MAX and core is not None:
                 _note_grant(log, index, from_array(decode_trusted(leaf)[0], decode_trusted(core)))
         for log_, more in hashes.items():
-            self._logs[log_].tree.extend(more)
+            if log_ in growths:
+                self._logs[log_].tree.absorb(growths[log_])
+            else:
+                self._logs[log_].tree.extend(more)
         for (log_, block), key in epoch_keys.items():
             if log_ in self._logs:
                 self._logs[log_].epoch_keys[block] = key
@@ -771,7 +815,7 @@ class Space:
         if verify:
             leaves = list(leaves)
             space._check_leaves(leaves, epoch_keys)
-        space._absorb(leaves, epoch_keys, checkpoints)
+        space._absorb(leaves, epoch_keys, checkpoints, {})
         if verify:
             space._check_roots(checkpoints)
         return space
@@ -953,6 +997,11 @@ def _note_grant(log: _Log | _Branch, index: int, body: object) -> None:
     """Remember a writer's key: an act of an admin log that grants one opens the log named after its leaf."""
     if isinstance(body, Grant) and body.key is not None:
         log.grants[index] = body.key
+
+
+def _drain(items: deque[Item]) -> Iterator[Item]:
+    while items:
+        yield items.popleft()
 
 
 def _join(
