@@ -59,6 +59,7 @@ FINDINGS: Mapping[str, Weight] = MappingProxyType({
     "bad-dates": V,
     "not-in-force": V,
     "wrong-provider": V,
+    "price-above-list": F,  # the offer asks more than the price list it names
     # crossing and repeating documents
     "offer-expired": V,
     "offer-not-live": V,  # ordered on an offer that was replaced or withdrawn
@@ -88,5 +89,7 @@ FINDINGS: Mapping[str, Weight] = MappingProxyType({
     "overpaid": F,
     "premature-close": V,
     "correction-not-possible": V,
+    "corrected": T,  # it counts as a correction made it say
+    "taken-back": V,  # by its own side's correction
 })  # fmt: skip
 del V, F, T

@@ -6,11 +6,13 @@ of the table to ``fold`` and the postings to ``posting_rules``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from tallystick.core.entries import Duty, Kind, Means, Outcome, PriceBasis, Reason
-from tallystick.core.identity import EntryRef
+from tallystick.core.identity import EntryRef, party_of
 
 
 class OrderState(StrEnum):
@@ -92,11 +94,24 @@ class Line:
     credit_due: int
     fulfilment: Fulfilment
     settlement: LineSettlement
+    order_value: int = 0  # ordered × price, rounded once
 
     @property
     def open_quantity(self) -> int:
         """What is still to be delivered, never below zero; goods delivered and not yet received are not open."""
         return max(0, self.ordered - self.delivered - self.cancelled)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether enough has been handed over, received or not, to be within tolerance."""
+        done = self.delivered + self.cancelled
+        return done * 1000 >= self.ordered * (1000 - min(1000, self.tolerance_permille))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is to come: received, refused or cancelled up to the tolerance."""
+        done = self.received + self.refused + self.cancelled
+        return done * 1000 >= self.ordered * (1000 - min(1000, self.tolerance_permille))
 
     @property
     def unbilled(self) -> int:
@@ -110,6 +125,7 @@ class DeliveredLine:
     accepted: int | None  # None until a receipt speaks of it
     refused: int | None
     reason: Reason | None
+    amount: int = 0  # what the receipt made the line worth, minor units
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +169,8 @@ class InvoiceView:
     advised: int  # paid by the receiver's word, not yet received
     received: int
     charges: int
+    receipts: tuple[EntryRef, ...] = ()  # what it bills
+    settled_on: int | None = None  # the day the last money or credit came that left nothing open
 
     @property
     def open_amount(self) -> int:
@@ -210,6 +228,12 @@ class OrderView:
     closed_by: tuple[int, ...]  # party numbers that have signed the close
     effective: tuple[EntryRef, ...]  # acts that count, in the order everybody reads them
     void: tuple[EntryRef, ...]  # acts that do not count; each has a finding
+    cancelled_by: EntryRef | None = None  # the countersignature that made a cancellation count
+
+    @property
+    def agreed_value(self) -> int:
+        """What the order is worth as agreed (or offered), minor units."""
+        return sum(line.order_value for line in self.lines)
 
     @property
     def accrued(self) -> int:
@@ -240,3 +264,395 @@ class OpenAct:
     duties: tuple[Duty, ...]  # any of these
     on: EntryRef
     primary: bool
+
+
+# ---- the table
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of the life of an order: who may say ``kind`` on what, when, and what comes of it.
+
+    Attributes:
+        on: Kinds the object may be; empty when the act needs none.
+        from_states: States in which it counts.
+        side: Which side of the order may write it.
+        duties: The officer needs one of these (of those that belong to the writer's side).
+        guards: Codes of the findings this act may earn by what it says.
+        to: The state afterwards; None when it follows from the lines (docs/spec/orders.md, "States").
+        otherwise: The finding when the order is in none of ``from_states``.
+        needs_countersign: Whether it counts only with the other side's signature.
+    """
+
+    kind: Kind
+    on: tuple[Kind, ...]
+    from_states: tuple[OrderState, ...]
+    side: Side
+    duties: tuple[Duty, ...]
+    guards: tuple[str, ...]
+    to: OrderState | None
+    note: str
+    otherwise: str = "act-out-of-turn"
+    needs_countersign: bool = False
+
+
+_S = OrderState
+_NEGOTIATION = (_S.REQUESTED, _S.OFFERED, _S.ORDERED)
+_RUNNING = (_S.AGREED, _S.IN_DELIVERY, _S.FULFILLED)
+_GOODS = (_S.IN_DELIVERY, _S.FULFILLED, _S.SETTLED)
+_AGREED = (_S.AGREED, _S.IN_DELIVERY, _S.FULFILLED, _S.SETTLED, _S.CANCELLED)
+_AUTHORITIES = (Duty.ORDERING, Duty.ACCEPTING)
+_ANSWERING = (Duty.ORDERING, Duty.RECEIVING, Duty.PAYING, Duty.ACCEPTING, Duty.ISSUING, Duty.BILLING)
+
+LIFE: tuple[Step, ...] = (
+    Step(
+        Kind.REQUEST, (), (), Side.RECEIVER, (Duty.REQUESTER,),
+        ("wrong-provider", "not-in-force", "not-allowed-situation", "not-allowed-category", "not-allowed-means",
+         "blocked-item", "unknown-unit", "bad-quantity", "bad-dates"),
+        _S.REQUESTED, "Says what is needed, where and when. Opens the order.",
+    ),
+    Step(
+        Kind.DECLINE, (Kind.REQUEST,), _NEGOTIATION, Side.PROVIDER, (Duty.ACCEPTING,),
+        (), _S.DECLINED, "There is no duty to provide: any request may be declined until it is agreed.",
+    ),
+    Step(
+        Kind.OFFER, (Kind.REQUEST,), _NEGOTIATION, Side.PROVIDER, (Duty.ACCEPTING,),
+        ("unknown-object", "unknown-currency", "bad-dates", "bad-quantity"),
+        _S.OFFERED, "Names quantities, prices and a last day. A new offer replaces the earlier one.",
+    ),
+    Step(
+        Kind.WITHDRAWAL, (Kind.REQUEST,), _NEGOTIATION, Side.RECEIVER, (Duty.REQUESTER, Duty.ORDERING),
+        (), _S.WITHDRAWN, "Takes the request back. An acceptance that had not seen it stands.",
+    ),
+    Step(
+        Kind.WITHDRAWAL, (Kind.OFFER,), (_S.OFFERED,), Side.PROVIDER, (Duty.ACCEPTING,),
+        ("offer-not-live",), _S.REQUESTED, "Takes the offer back. An order that had not seen it stands.",
+    ),
+    Step(
+        Kind.ORDER, (Kind.OFFER,), (_S.REQUESTED, _S.OFFERED), Side.RECEIVER, (Duty.ORDERING,),
+        ("no-warrant", "duty-missing", "same-officer", "warrant-currency", "over-act-ceiling", "over-total-ceiling",
+         "offer-expired", "offer-not-live"),
+        _S.ORDERED, "Takes the live offer and binds the receiver up to a limit; names who certified the funds.",
+        otherwise="second-order",
+    ),
+    Step(
+        Kind.ACCEPTANCE, (Kind.ORDER,), (_S.ORDERED, _S.REQUESTED, _S.OFFERED, _S.WITHDRAWN), Side.PROVIDER,
+        (Duty.ACCEPTING,), ("warrant-currency", "over-act-ceiling", "over-total-ceiling"),
+        _S.AGREED, "Makes the order binding. It may name an order made on an offer that was replaced meanwhile.",
+        otherwise="already-decided",
+    ),
+    Step(
+        Kind.AMENDMENT, (Kind.ACCEPTANCE,), _RUNNING, Side.EITHER, _AUTHORITIES,
+        ("stale-amendment", "bad-quantity", "warrant-currency", "over-act-ceiling", "over-total-ceiling"),
+        None, "Changes quantities, prices or the limit. Deliveries already made keep their version.",
+        needs_countersign=True,
+    ),
+    Step(
+        Kind.CANCELLATION, (Kind.ACCEPTANCE,), (_S.AGREED, _S.IN_DELIVERY), Side.EITHER, _AUTHORITIES,
+        (), None, "Cancels what is not delivered. A delivery that had not seen the second signature stands.",
+        needs_countersign=True,
+    ),
+    Step(
+        Kind.DELIVERY, (Kind.ACCEPTANCE,), _AGREED, Side.PROVIDER, (Duty.ISSUING,),
+        ("bad-quantity", "delivery-after-cancel", "cancel-crossed-delivery", "over-delivery", "fuel-measure-missing",
+         "fuel-volume-differs"),
+        None, "Hands over goods or says a service was done. Partial deliveries are welcome.",
+    ),
+    Step(
+        Kind.RECEIPT, (Kind.DELIVERY,), (*_GOODS, _S.CANCELLED), Side.RECEIVER, (Duty.RECEIVING,),
+        ("already-decided", "receipt-mismatch", "bad-dates", "refused-goods", "over-liability"),
+        None, "Counts and accepts or refuses. What is accepted is owed from here on.",
+    ),
+    Step(
+        Kind.DISCREPANCY, (Kind.RECEIPT,), _GOODS, Side.EITHER,
+        (Duty.RECEIVING, Duty.ISSUING, Duty.INSPECTOR, Duty.BILLING, Duty.PAYING),
+        ("bad-quantity", "already-decided", "late-claim", "discrepancy-open"),
+        None, "Says that something was different after all.",
+    ),
+    Step(
+        Kind.RESOLUTION, (Kind.RECEIPT, Kind.DISCREPANCY, Kind.INVOICE_DISPUTED), (*_GOODS, _S.CLOSED), Side.EITHER,
+        _AUTHORITIES, ("bad-quantity", "already-decided", "credit-over-invoiced", "over-liability"),
+        None, "Ends a difference and says what the line is worth more or less.",
+        needs_countersign=True,
+    ),
+    Step(
+        Kind.INVOICE, (Kind.ACCEPTANCE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
+        ("invoice-receipt-unknown", "bad-quantity", "invoice-over-accrued", "invoice-total-differs",
+         "duplicate-number"),
+        None, "Bills what was received. Starts the clock of payment.",
+    ),
+    Step(
+        Kind.INVOICE_ACCEPTED, (Kind.INVOICE,), _GOODS, Side.RECEIVER, (Duty.PAYING,),
+        ("already-decided",), None, "Agrees with the invoice; ends a dispute of it.",
+    ),
+    Step(
+        Kind.INVOICE_DISPUTED, (Kind.INVOICE,), _GOODS, Side.RECEIVER, (Duty.PAYING,),
+        ("already-decided", "bad-quantity", "dispute-over-invoiced"),
+        None, "Disputes amounts of lines; the rest keeps its due date.",
+    ),
+    Step(
+        Kind.PAYMENT_ADVICE, (Kind.INVOICE,), _GOODS, Side.RECEIVER, (Duty.PAYING,),
+        (), None, "Says that money is on its way. Settles nothing.",
+    ),
+    Step(
+        Kind.FUNDS_RECEIVED, (Kind.INVOICE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
+        ("bad-quantity", "short-payment", "overpaid"), None, "Says what arrived. This settles.",
+    ),
+    Step(
+        Kind.CREDIT_NOTE, (Kind.INVOICE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
+        ("bad-quantity", "credit-over-invoiced", "duplicate-number"),
+        None, "Takes back part of what an invoice billed.",
+    ),
+    Step(
+        Kind.CLOSE, (Kind.ACCEPTANCE,), (_S.SETTLED, _S.CANCELLED), Side.EITHER, (Duty.COORDINATOR,),
+        ("already-decided",), None, "Says that nothing is left. Closed when both sides have said so.",
+        otherwise="premature-close",
+    ),
+    Step(
+        Kind.CORRECTION,
+        (Kind.REQUEST, Kind.OFFER, Kind.ORDER, Kind.DELIVERY, Kind.RECEIPT, Kind.DISCREPANCY, Kind.INVOICE,
+         Kind.INVOICE_ACCEPTED, Kind.INVOICE_DISPUTED, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED, Kind.CREDIT_NOTE),
+        (*_NEGOTIATION, *_AGREED, _S.CLOSED), Side.EITHER, (),
+        ("correction-not-possible",), None,
+        "Replaces an own document or takes it back. Alone while the other side has not answered it. "
+        "Needs the duty of the corrected document.",
+        needs_countersign=True,
+    ),
+    Step(
+        Kind.COUNTERSIGN, (Kind.AMENDMENT, Kind.CANCELLATION, Kind.RESOLUTION), (*_AGREED, _S.CLOSED), Side.EITHER,
+        _AUTHORITIES, ("own-countersign", "already-decided", "stale-amendment", "credit-over-invoiced",
+                       "over-liability", "cancel-crossed-delivery"),
+        None, "The other side's signature: from here the proposal counts.",
+    ),
+    Step(
+        Kind.COUNTERSIGN, (Kind.CORRECTION,), (*_NEGOTIATION, *_AGREED, _S.CLOSED), Side.EITHER, _ANSWERING,
+        ("own-countersign", "already-decided", "correction-not-possible"),
+        None, "The other side's signature to a correction of what it had already answered.",
+    ),
+    Step(
+        Kind.PRICE_LIST, (), (), Side.PROVIDER, (Duty.BILLING, Duty.ACCEPTING),
+        ("unknown-object", "unknown-currency", "bad-dates", "unknown-unit", "blocked-item", "duplicate-number"),
+        None, "Prices with their validity, for offers to name. Belongs to no order; may name the list it replaces.",
+    ),
+    Step(
+        Kind.NOTE, tuple(kind for kind in Kind if kind not in (Kind.ADOPT, Kind.GRANT, Kind.REVOKE)), tuple(_S),
+        Side.EITHER, tuple(Duty), (), None, "A remark. Changes nothing.",
+    ),
+)  # fmt: skip
+
+STEPS: Mapping[tuple[Kind, Kind | None], Step] = MappingProxyType(
+    {(step.kind, on): step for step in LIFE for on in step.on or (None,)}
+)
+"""The rows of ``LIFE`` by kind and kind of the object (None for an act that needs no object)."""
+
+PROPOSALS = frozenset(step.kind for step in LIFE if step.needs_countersign)
+
+DUTY_SIDES: Mapping[Duty, Side] = MappingProxyType({
+    Duty.REQUESTER: Side.RECEIVER,
+    Duty.FUNDS_CERTIFIER: Side.RECEIVER,
+    Duty.ORDERING: Side.RECEIVER,
+    Duty.RECEIVING: Side.RECEIVER,
+    Duty.PAYING: Side.RECEIVER,
+    Duty.ACCEPTING: Side.PROVIDER,
+    Duty.ISSUING: Side.PROVIDER,
+    Duty.BILLING: Side.PROVIDER,
+    Duty.INSPECTOR: Side.EITHER,
+    Duty.COORDINATOR: Side.EITHER,
+    Duty.AUDITOR: Side.EITHER,
+    Duty.ADMINISTRATOR: Side.EITHER,
+})  # fmt: skip
+
+
+def duties_of(step: Step, side: Side) -> tuple[Duty, ...]:
+    """Return the duties of ``step`` that an officer of ``side`` can hold it by."""
+    return tuple(duty for duty in step.duties if DUTY_SIDES[duty] in (side, Side.EITHER))
+
+
+# ---- what can be done next
+
+
+def open_acts(order: OrderView, party: int) -> tuple[OpenAct, ...]:
+    """Return what ``party`` can do next on ``order``: what the order waits for first, the rest in the table's order.
+
+    Read from ``LIFE``. What a warrant allows is not asked here: ``duties`` says whom to ask.
+    """
+    side = order.side_of(party)
+    if side is None:
+        return ()
+    acts = []
+    for step in LIFE:
+        if order.state in step.from_states and step.side in (side, Side.EITHER):
+            duties = duties_of(step, side)
+            for on, primary in _OBJECTS[step.kind, step.on[0]](order, party):
+                acts.append(OpenAct(step.kind, party, duties or _correcting(order, on, side), on, primary))
+    return tuple(sorted(acts, key=lambda act: not act.primary))
+
+
+_Objects = Iterator[tuple[EntryRef, bool]]  # what an act could be said on now, and whether the order waits for it
+
+
+def _on_request(order: OrderView, _: int) -> _Objects:
+    yield order.order_id, False
+
+
+def _offer(order: OrderView, _: int) -> _Objects:
+    yield order.order_id, order.state is OrderState.REQUESTED
+
+
+def _on_offer(order: OrderView, _: int) -> _Objects:
+    if order.offer is not None:
+        yield order.offer.ref, False
+
+
+def _order(order: OrderView, _: int) -> _Objects:
+    if order.offer is not None and order.state is OrderState.OFFERED:
+        yield order.offer.ref, True
+
+
+def _accept(order: OrderView, _: int) -> _Objects:
+    if order.order is not None and order.state is OrderState.ORDERED:
+        yield order.order, True
+
+
+def _propose(order: OrderView, _: int) -> _Objects:
+    if order.acceptance is not None and order.cancelled_by is None:
+        yield order.acceptance, False
+
+
+def _deliver(order: OrderView, _: int) -> _Objects:
+    if order.acceptance is not None and any(line.open_quantity for line in order.lines):
+        # Goods on the pier wait for the receipt, and what is left within tolerance need not come at all.
+        yield order.acceptance, any(line.open_quantity and not line.is_delivered for line in order.lines)
+
+
+def _receive(order: OrderView, _: int) -> _Objects:
+    for delivery in order.deliveries:
+        if delivery.receipt is None:
+            yield delivery.ref, True
+
+
+def _report(order: OrderView, _: int) -> _Objects:
+    for delivery in order.deliveries:
+        if delivery.receipt is not None:
+            yield delivery.receipt, False
+
+
+def _resolve(order: OrderView, _: int) -> _Objects:
+    waiting: dict[EntryRef, bool] = {}
+    for difference in order.differences:
+        if not difference.resolved:
+            unanswered = difference.resolution is None
+            waiting[difference.ref] = waiting.get(difference.ref, False) or unanswered
+    yield from waiting.items()
+
+
+def _invoice(order: OrderView, _: int) -> _Objects:
+    if order.acceptance is not None and any(line.unbilled for line in order.lines):
+        yield order.acceptance, True
+
+
+def _accept_invoice(order: OrderView, _: int) -> _Objects:
+    for invoice in order.invoices:
+        if not invoice.accepted:
+            yield invoice.ref, not invoice.disputed and not invoice.received and invoice.open_amount > 0
+
+
+def _dispute(order: OrderView, _: int) -> _Objects:
+    for invoice in order.invoices:
+        if not invoice.accepted and invoice.open_amount > invoice.disputed:
+            yield invoice.ref, False
+
+
+def _pay(order: OrderView, _: int) -> _Objects:
+    for invoice in order.invoices:
+        owed = invoice.open_amount - invoice.disputed
+        if owed > 0:
+            on_its_way = max(0, invoice.advised - invoice.received - invoice.charges)
+            yield invoice.ref, invoice.accepted and owed > on_its_way
+
+
+def _take_money(order: OrderView, _: int) -> _Objects:
+    for invoice in order.invoices:
+        if invoice.open_amount > 0:
+            yield invoice.ref, invoice.advised > invoice.received + invoice.charges
+
+
+def _credit(order: OrderView, _: int) -> _Objects:
+    due = {line.line for line in order.lines if line.credit_due}
+    for invoice in order.invoices:
+        yield invoice.ref, any(line in due for line, _amount in invoice.lines)
+
+
+def _close(order: OrderView, party: int) -> _Objects:
+    if order.acceptance is not None and party not in order.closed_by:
+        if all(difference.resolved for difference in order.differences):
+            yield order.acceptance, True
+
+
+def _countersign(order: OrderView, party: int, *, corrections: bool) -> _Objects:
+    for proposal in order.proposals:
+        if proposal.countersigned is None and proposal.by != party:
+            if (proposal.kind is Kind.CORRECTION) is corrections:
+                yield proposal.ref, True
+
+
+def _countersign_proposal(order: OrderView, party: int) -> _Objects:
+    return _countersign(order, party, corrections=False)
+
+
+def _countersign_correction(order: OrderView, party: int) -> _Objects:
+    return _countersign(order, party, corrections=True)
+
+
+def _documents(order: OrderView) -> Iterator[tuple[EntryRef, Kind]]:
+    """Yield the documents of both sides that a correction may name."""
+    yield order.order_id, Kind.REQUEST
+    if order.offer is not None:
+        yield order.offer.ref, Kind.OFFER
+    if order.order is not None:
+        yield order.order, Kind.ORDER
+    for delivery in order.deliveries:
+        yield delivery.ref, Kind.DELIVERY
+        if delivery.receipt is not None:
+            yield delivery.receipt, Kind.RECEIPT
+    for invoice in order.invoices:
+        yield invoice.ref, Kind.INVOICE
+
+
+def _correct(order: OrderView, party: int) -> _Objects:
+    for ref, _kind in _documents(order):
+        if party_of(ref.log) == party:
+            yield ref, False
+
+
+def _correcting(order: OrderView, on: EntryRef, side: Side) -> tuple[Duty, ...]:
+    """Return the duties that correct the document ``on``: those that wrote it."""
+    kind = dict(_documents(order)).get(on)
+    return next((duties_of(step, side) for step in LIFE if step.kind is kind), ())
+
+
+_OBJECTS: Mapping[tuple[Kind, Kind], Callable[[OrderView, int], _Objects]] = MappingProxyType({
+    (Kind.DECLINE, Kind.REQUEST): _on_request,
+    (Kind.OFFER, Kind.REQUEST): _offer,
+    (Kind.WITHDRAWAL, Kind.REQUEST): _on_request,
+    (Kind.WITHDRAWAL, Kind.OFFER): _on_offer,
+    (Kind.ORDER, Kind.OFFER): _order,
+    (Kind.ACCEPTANCE, Kind.ORDER): _accept,
+    (Kind.AMENDMENT, Kind.ACCEPTANCE): _propose,
+    (Kind.CANCELLATION, Kind.ACCEPTANCE): _propose,
+    (Kind.DELIVERY, Kind.ACCEPTANCE): _deliver,
+    (Kind.RECEIPT, Kind.DELIVERY): _receive,
+    (Kind.DISCREPANCY, Kind.RECEIPT): _report,
+    (Kind.RESOLUTION, Kind.RECEIPT): _resolve,
+    (Kind.INVOICE, Kind.ACCEPTANCE): _invoice,
+    (Kind.INVOICE_ACCEPTED, Kind.INVOICE): _accept_invoice,
+    (Kind.INVOICE_DISPUTED, Kind.INVOICE): _dispute,
+    (Kind.PAYMENT_ADVICE, Kind.INVOICE): _pay,
+    (Kind.FUNDS_RECEIVED, Kind.INVOICE): _take_money,
+    (Kind.CREDIT_NOTE, Kind.INVOICE): _credit,
+    (Kind.CLOSE, Kind.ACCEPTANCE): _close,
+    (Kind.CORRECTION, Kind.REQUEST): _correct,
+    (Kind.COUNTERSIGN, Kind.AMENDMENT): _countersign_proposal,
+    (Kind.COUNTERSIGN, Kind.CORRECTION): _countersign_correction,
+    (Kind.NOTE, Kind.REQUEST): _on_request,
+})  # fmt: skip

@@ -1,0 +1,717 @@
+"""What the signed entries mean: entries in, ``Record`` out.
+
+A pure function of the set of entries: it never raises on what they say, and the same entries give the same record,
+byte for byte, in whatever order and portions they arrive. Each order is folded by itself, so a late entry costs its
+order; what orders share (warrants, price lists, the running total of a warrant) names the orders it touches. Leaves
+one order to ``steps``, its telling to ``views``, the clock to ``due``.
+
+Source: docs/spec/orders.md, docs/spec/ledger.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypeVar
+
+from tallystick.core import canonical
+from tallystick.core.agreement import Genesis
+from tallystick.core.entries import (
+    ADMIN_KINDS,
+    Acceptance,
+    Amendment,
+    Correction,
+    Countersign,
+    Entry,
+    Grant,
+    Kind,
+    Offer,
+    Order,
+    PriceList,
+    PriceListLine,
+    Request,
+    Revoke,
+    Unreadable,
+)
+from tallystick.core.findings import Finding, Weight
+from tallystick.core.identity import PARTIES_MAX, EntryRef, log_id
+from tallystick.core.ledger import Ledger, TallyKey, Transaction
+from tallystick.core.orders import STEPS, OrderView, Side
+from tallystick.core.quantity import UNITS
+from tallystick.core.steps import OrderRun, order_value, replacement_of
+from tallystick.core.views import digest_of, findings_of, plain, view_of
+from tallystick.core.warrants import COMMITTING, Commitment, GrantView, Refusal, Warrants, refuse
+
+PROFILE = "tallystick-record-1"  # named in every digest: another reading of the entries is another profile
+BUCKETS = 256  # orders are digested in so many groups, so that one change costs one group
+
+
+@dataclass(frozen=True, slots=True)
+class PriceListView:
+    """A price list that counts. ``replaced_by`` names the list of the same party that says it replaces this one."""
+
+    ref: EntryRef
+    party: int
+    number: str
+    currency: str
+    valid_from: int
+    valid_to: int
+    basis: int
+    lines: tuple[PriceListLine, ...]
+    replaced_by: EntryRef | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What an entry would mean if it were the last one everybody has. The reason of a void act comes first."""
+
+    findings: tuple[Finding, ...]
+    void: bool
+    order: OrderView | None
+    transactions: tuple[Transaction, ...]
+
+
+class OrderFile:
+    """One order as folded; the view and its digest are made when first asked for. Never changes what it says."""
+
+    __slots__ = ("_digest", "_run", "_view", "entries", "findings", "journal", "numbers")
+
+    def __init__(self, run: OrderRun) -> None:
+        self._run: OrderRun | None = run
+        self._view: OrderView | None = None
+        self._digest: bytes | None = None
+        self.entries: Sequence[Entry] = run.entries
+        self.findings = findings_of(run)
+        self.journal: Sequence[Transaction] = run.journal()
+        self.numbers = [(key, ref) for key, ref in run.numbers if run.verdicts[ref] is None]
+
+    @property
+    def view(self) -> OrderView:
+        run = self._run
+        if run is not None:
+            self._view = view_of(run)
+            self._run = None  # the walk is not needed again, and is larger than the view
+        assert self._view is not None
+        return self._view
+
+    @property
+    def digest(self) -> bytes:
+        if self._digest is None:
+            self._digest = digest_of(self.view, self.journal, self.findings)
+        return self._digest
+
+
+class _Bucket:
+    """A group of orders. Once a record has it, it does not change: the fold replaces it by a changed copy."""
+
+    __slots__ = ("_digest", "files")
+
+    def __init__(self, files: dict[EntryRef, OrderFile]) -> None:
+        self.files = files
+        self._digest: bytes | None = None
+
+    @property
+    def digest(self) -> bytes:
+        if self._digest is None:
+            state = hashlib.sha256()
+            for order_id in sorted(self.files):
+                state.update(canonical.encode_trusted(list(order_id)))
+                state.update(self.files[order_id].digest)
+            self._digest = state.digest()
+        return self._digest
+
+
+def _bucket_of(order_id: EntryRef) -> int:
+    return (order_id.log * 31 + order_id.index) % BUCKETS
+
+
+class _Orders(Mapping[EntryRef, OrderView]):
+    """All orders by name, in the order of their names."""
+
+    def __init__(self, buckets: Sequence[_Bucket]) -> None:
+        self._buckets = buckets
+
+    @cached_property
+    def _names(self) -> list[EntryRef]:
+        return sorted(name for bucket in self._buckets for name in bucket.files)
+
+    def file(self, order_id: object) -> OrderFile | None:
+        if not (isinstance(order_id, tuple) and len(order_id) == 2):
+            return None
+        name = EntryRef(*order_id)
+        return self._buckets[_bucket_of(name)].files.get(name)
+
+    def __getitem__(self, order_id: EntryRef) -> OrderView:
+        found = self.file(order_id)
+        if found is None:
+            raise KeyError(order_id)
+        return found.view
+
+    def __contains__(self, order_id: object) -> bool:
+        return self.file(order_id) is not None
+
+    def __iter__(self) -> Iterator[EntryRef]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return sum(len(bucket.files) for bucket in self._buckets)
+
+    def files(self) -> Iterator[OrderFile]:
+        for name in self._names:
+            yield self._buckets[_bucket_of(name)].files[name]
+
+
+class Record:
+    """What the entries mean. Immutable: the fold makes a new one after each change, and parts are made when asked for."""
+
+    def __init__(
+        self,
+        *,
+        buckets: Sequence[_Bucket],
+        flagged: Mapping[EntryRef, OrderFile],
+        tallies: Mapping[TallyKey, int],
+        desk_findings: tuple[Finding, ...],
+        grants: Mapping[tuple[int, int], GrantView],
+        price_lists: tuple[PriceListView, ...],
+        entries: Mapping[EntryRef, Entry],
+    ) -> None:
+        self._orders = _Orders(buckets)
+        self.orders: Mapping[EntryRef, OrderView] = self._orders
+        self.grants = grants
+        self.price_lists = price_lists
+        self.entry_count = len(entries)
+        self._buckets = buckets
+        self._flagged = flagged
+        self._desk_findings = desk_findings
+        self._entries = entries
+        self.ledger = Ledger(tallies, self._journal, self._journal_of, self.orders.values)
+
+    def _key(self, ref: EntryRef) -> tuple[int, int, int]:
+        return self._entries[ref].order_key
+
+    def _journal(self) -> tuple[Transaction, ...]:
+        return self._sorted_journal
+
+    @cached_property
+    def _sorted_journal(self) -> tuple[Transaction, ...]:
+        every = [transaction for file in self._orders.files() for transaction in file.journal]
+        return tuple(sorted(every, key=lambda transaction: self._key(transaction.origin)))
+
+    def _journal_of(self, order_id: EntryRef) -> tuple[Transaction, ...]:
+        file = self._orders.file(order_id)
+        return tuple(file.journal) if file is not None else ()
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything someone should look at, in the order of the entries."""
+        every = [finding for order_id in sorted(self._flagged) for finding in self._flagged[order_id].findings]
+        every += self._desk_findings
+        return tuple(sorted(every, key=lambda finding: self._key(finding.entry)))
+
+    def findings_of(self, order_id: EntryRef) -> tuple[Finding, ...]:
+        file = self._orders.file(order_id)
+        own = file.findings if file is not None else ()
+        return (*own, *(finding for finding in self._desk_findings if finding.order_id == order_id))
+
+    def entries_of(self, order_id: EntryRef) -> tuple[Entry, ...]:
+        """Return the entries about one order, in the order everybody reads them."""
+        file = self._orders.file(order_id)
+        return tuple(file.entries) if file is not None else ()
+
+    def order_digest(self, order_id: EntryRef) -> bytes:
+        """Return the SHA-256 over the state, postings and findings of one order; raises KeyError for none."""
+        file = self._orders.file(order_id)
+        if file is None:
+            raise KeyError(order_id)
+        return file.digest
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over states, postings and findings: equal on two nodes exactly when they mean the same."""
+        desk = [plain(finding) for finding in self._desk_findings]
+        told = [PROFILE, [bucket.digest for bucket in self._buckets], desk]
+        return hashlib.sha256(canonical.encode_trusted(told)).digest()
+
+
+_B = TypeVar("_B")
+
+
+class Fold:
+    """The reading of one agreement's entries, kept up to date as they arrive. Not thread-safe; its records are."""
+
+    def __init__(self, genesis: Genesis) -> None:
+        self.genesis = genesis
+        self.warrants = Warrants(self._commitment_of)
+        self._entries: dict[EntryRef, Entry] = {}
+        self._subject: dict[EntryRef, EntryRef | None] = {}  # the order an entry is about; None: about no order
+        self._waiting: dict[EntryRef, list[Entry]] = {}  # by the entry they speak of, which has not come or is lost too
+        self._lost: set[EntryRef] = set()  # entries that speak of nothing we know
+        self._of_order: dict[EntryRef, list[Entry]] = {}
+        self._uses: dict[tuple[int, int], set[EntryRef]] = {}  # (party, grant) -> orders in which it signs
+        self._commitments: dict[EntryRef, Commitment | None] = {}
+        self._buckets = [_Bucket({}) for _ in range(BUCKETS)]
+        self._flagged: dict[EntryRef, OrderFile] = {}
+        self._tallies: dict[TallyKey, tuple[int, int]] = {}  # how many, and their sum
+        self._numbers: dict[tuple[int | str, ...], set[EntryRef]] = {}
+        self._repeated: set[tuple[int | str, ...]] = set()
+        self._admin: dict[EntryRef, Refusal | None] = {}
+        self._price_lists: dict[EntryRef, Entry] = {}
+        self._price_list_users: dict[EntryRef, set[EntryRef]] = {}
+        self._record: Record | None = None
+
+    # ---- taking in
+
+    def extend(self, entries: Iterable[Entry]) -> frozenset[EntryRef]:
+        """Take in ``entries``, in any order; those already known are passed over.
+
+        Returns:
+            The orders that were read again because of them.
+        """
+        dirty: set[EntryRef] = set()
+        known = self._entries
+        for entry in entries:
+            if entry.ref not in known:
+                known[entry.ref] = entry
+                self._record = None
+                self._place(entry, dirty)
+        fresh: set[int] = set()
+        for order_id in sorted(dirty):
+            self._refold(order_id, fresh)
+        return frozenset(dirty)
+
+    def _place(self, entry: Entry, dirty: set[EntryRef]) -> None:
+        """Find what ``entry`` is about, and with it the entries that were waiting for it."""
+        work = [entry]
+        while work:
+            entry = work.pop()
+            ref, kind, body = entry.ref, entry.kind, entry.body
+            if kind == Kind.REQUEST:
+                if not isinstance(body, Request):
+                    self._lost.add(ref)
+                    continue
+                self._subject[ref] = ref
+                self._attach(entry, ref, dirty)
+            elif kind in ADMIN_KINDS:
+                self._subject[ref] = None
+                self._take_admin(entry, dirty)
+            elif kind == Kind.PRICE_LIST:
+                self._subject[ref] = None
+                self._take_price_list(entry, dirty)
+            elif not self._follow(entry, dirty):
+                continue
+            work += self._waiting.pop(ref, ())
+
+    def _follow(self, entry: Entry, dirty: set[EntryRef]) -> bool:
+        """Attach ``entry`` to the order its object is about; False: it speaks of nothing we know (yet)."""
+        ref, obj = entry.ref, entry.obj
+        if obj is None:
+            self._lost.add(ref)
+            return False
+        spoken_of = self._entries.get(obj)
+        if spoken_of is None or obj not in self._subject:
+            self._lost.add(ref)
+            self._waiting.setdefault(obj, []).append(entry)
+            return False
+        if not entry.had_seen(obj) or spoken_of.order_key >= entry.order_key:
+            self._lost.add(ref)  # nobody can speak of what they have not seen
+            return False
+        subject = self._subject[obj]
+        if subject is None:
+            if entry.kind != Kind.NOTE or isinstance(entry.body, Unreadable):
+                self._lost.add(ref)
+                return False
+            self._subject[ref] = None
+        else:
+            self._subject[ref] = subject
+            self._attach(entry, subject, dirty)
+        self._lost.discard(ref)
+        return True
+
+    def _attach(self, entry: Entry, order_id: EntryRef, dirty: set[EntryRef]) -> None:
+        siblings = self._of_order.setdefault(order_id, [])
+        if not siblings or siblings[-1].order_key < entry.order_key:
+            siblings.append(entry)
+        else:
+            insort(siblings, entry, key=lambda other: other.order_key)
+        dirty.add(order_id)
+        body = entry.body
+        if isinstance(body, Unreadable):
+            return
+        self._index(entry, body, order_id)
+        who = getattr(body, "who", 0)
+        if entry.kind in COMMITTING:
+            for later in self.warrants.add_commitment(entry, who):
+                subject = self._subject.get(later)
+                if subject is not None:
+                    dirty.add(subject)
+
+    def _index(self, entry: Entry, body: object, order_id: EntryRef) -> None:
+        """Note what this act leans on outside its order, so that the order is read again when that changes."""
+        party = entry.party
+        self._uses.setdefault((party, getattr(body, "who", 0)), set()).add(order_id)
+        if isinstance(body, Order):
+            self._uses.setdefault((party, body.funds_certifier), set()).add(order_id)
+        elif isinstance(body, Offer) and body.price_list is not None:
+            self._price_list_users.setdefault(body.price_list, set()).add(order_id)
+        elif isinstance(body, Correction) and entry.obj is not None:
+            replacement = replacement_of(self._entries[entry.obj], body)
+            if replacement is not None and not isinstance(replacement, (str, Correction)):
+                self._index(entry, replacement, order_id)
+
+    # ---- what orders share
+
+    def _take_admin(self, entry: Entry, dirty: set[EntryRef]) -> None:
+        body, ref = entry.body, entry.ref
+        refusal: Refusal | None = None
+        if isinstance(body, Unreadable) or entry.kind != body.KIND:
+            refusal = refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
+        elif ref.log >= len(self.genesis.parties):
+            refusal = refuse("wrong-side", party=entry.party)  # only a party's own admin log grants and revokes
+        elif isinstance(body, Grant):
+            refusal = self.warrants.add_grant(entry)
+            self._touch(entry.party, ref.index, dirty)
+        elif isinstance(body, Revoke) and body.grant < ref.index:
+            self.warrants.add_revoke(entry)
+            self._touch(entry.party, body.grant, dirty)
+            self._touch_log(log_id(body.grant, entry.party), dirty)
+        self._admin[ref] = refusal
+
+    def _touch(self, party: int, grant: int, dirty: set[EntryRef]) -> None:
+        """Have the orders read again in which ``grant`` signs, or that lean on a price list it signed."""
+        dirty |= self._uses.get((party, grant), set())
+        for ref, entry in self._price_lists.items():
+            if entry.party == party and getattr(entry.body, "who", 0) == grant:
+                dirty |= self._price_list_users.get(ref, set())
+
+    def _touch_log(self, log: int, dirty: set[EntryRef]) -> None:
+        dirty.update(
+            order_id for order_id, entries in self._of_order.items() if any(entry.ref.log == log for entry in entries)
+        )
+        for ref in self._price_lists:
+            if ref.log == log:
+                dirty |= self._price_list_users.get(ref, set())
+
+    def _take_price_list(self, entry: Entry, dirty: set[EntryRef]) -> None:
+        self._price_lists[entry.ref] = entry
+        for ref in self._list_and_successors(entry.ref):
+            dirty |= self._price_list_users.get(ref, set())
+
+    def _list_and_successors(self, ref: EntryRef) -> set[EntryRef]:
+        """Return ``ref`` and the lists that say they replace it, directly or not: they lean on it."""
+        found = {ref}
+        while True:
+            more = {r for r, entry in self._price_lists.items() if entry.obj in found} - found
+            if not more:
+                return found
+            found |= more
+
+    def price_list(self, ref: EntryRef) -> tuple[Entry, PriceList] | None:
+        """Return the price list ``ref`` if it counts."""
+        entry = self._price_lists.get(ref)
+        if entry is None or not isinstance(entry.body, PriceList) or self._judge_price_list(entry) is not None:
+            return None
+        return entry, entry.body
+
+    def _judge_price_list(self, entry: Entry) -> Refusal | None:
+        body = entry.body
+        if not isinstance(body, PriceList):
+            return refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
+        if entry.party >= len(self.genesis.parties):
+            return refuse("wrong-side", party=entry.party)
+        step = STEPS[Kind.PRICE_LIST, None]
+        refusal = self.warrants.check(entry, body.who, step, Side.PROVIDER, self.commitment)
+        if refusal is None and self.warrants.has_revokes():
+            refusal = self.warrants.revoked(entry, body.who, lambda _revoke: False)
+        return refusal or self._price_list_terms(entry, body)
+
+    def _price_list_terms(self, entry: Entry, body: PriceList) -> Refusal | None:
+        terms = self.genesis.terms
+        if entry.obj is not None:
+            replaced = self._price_lists.get(entry.obj)
+            if replaced is None or replaced.party != entry.party or not entry.had_seen(entry.obj):
+                return refuse("unknown-object", object=str(entry.obj))
+        if body.currency not in terms.currencies_for(self.genesis.parties[entry.party].code):
+            return refuse("unknown-currency", currency=body.currency)
+        if body.valid_to < body.valid_from:
+            return refuse("bad-dates", valid_from=body.valid_from, valid_to=body.valid_to)
+        for number, line in enumerate(body.lines, 1):
+            if line.unit not in UNITS:
+                return refuse("unknown-unit", line=number, unit=line.unit)
+            if line.nsn and terms.is_blocked(line.nsn):
+                return refuse("blocked-item", line=number, nsn=line.nsn)
+        return None
+
+    # ---- commitments, for ceilings: from the bodies in the causal past alone
+
+    def _commitment_of(self, ref: EntryRef) -> Commitment | None:
+        return self.commitment(self._entries[ref])
+
+    def commitment(self, entry: Entry) -> Commitment | None:
+        """Return what ``entry`` binds its officer to, as it was first written; None if to nothing that can be said."""
+        if entry.ref in self._commitments:
+            return self._commitments[entry.ref]
+        found = self._work_out_commitment(entry)
+        if entry.ref in self._entries:
+            self._commitments[entry.ref] = found
+        return found
+
+    def _said(self, ref: EntryRef | None, cls: type[_B]) -> tuple[Entry, _B] | None:
+        entry = self._entries.get(ref) if ref is not None else None
+        if entry is None or not isinstance(entry.body, cls):
+            return None
+        return entry, entry.body
+
+    def _work_out_commitment(self, entry: Entry) -> Commitment | None:
+        body = entry.body
+        if isinstance(body, Offer):
+            return self._offered(entry, body, adds=False)
+        if isinstance(body, Order):
+            offer = self._said(entry.obj, Offer)
+            return Commitment(offer[1].currency, body.max_liability, body.max_liability) if offer else None
+        if isinstance(body, Acceptance):
+            order = self._said(entry.obj, Order)
+            offer = self._said(order[0].obj, Offer) if order else None
+            return self._offered(*offer, adds=True) if offer else None
+        if isinstance(body, Amendment):
+            return self._amended(entry, entry, body)
+        if isinstance(body, Countersign):
+            amendment = self._said(entry.obj, Amendment)
+            return self._amended(entry, *amendment) if amendment else None
+        if isinstance(body, Correction):
+            return self._corrected(entry, body)
+        return None
+
+    def _offered(self, entry: Entry, offer: Offer, *, adds: bool) -> Commitment | None:
+        request = self._said(entry.obj, Request)
+        value = order_value(self.genesis, request[1], offer.lines, offer.currency) if request else None
+        return Commitment(offer.currency, value, value if adds else 0) if value is not None else None
+
+    def _amended(self, signer: Entry, entry: Entry, amendment: Amendment) -> Commitment | None:
+        """An amendment binds the receiver to its new limit and the provider to its new lines; the rise counts."""
+        acceptance = self._said(entry.obj, Acceptance)
+        order = self._said(acceptance[0].obj, Order) if acceptance else None
+        offer = self._said(order[0].obj, Offer) if order else None
+        request = self._said(offer[0].obj, Request) if offer else None
+        if order is None or offer is None or request is None:
+            return None
+        currency = offer[1].currency
+        if signer.party == request[0].party:
+            limit = amendment.max_liability
+            return Commitment(currency, limit, max(0, limit - order[1].max_liability))
+        changed = {line.line: line for line in amendment.lines}
+        lines = [changed.get(line.line, line) for line in offer[1].lines]
+        before = order_value(self.genesis, request[1], offer[1].lines, currency)
+        after = order_value(self.genesis, request[1], lines, currency)
+        return Commitment(currency, after, max(0, after - before)) if after is not None and before is not None else None
+
+    def _corrected(self, entry: Entry, correction: Correction) -> Commitment | None:
+        order = self._said(entry.obj, Order)
+        if order is not None:
+            offer = self._said(order[0].obj, Offer)
+            new = replacement_of(order[0], correction)
+            if offer is not None and isinstance(new, Order):
+                return Commitment(
+                    offer[1].currency, new.max_liability, max(0, new.max_liability - order[1].max_liability)
+                )
+        offer = self._said(entry.obj, Offer)
+        if offer is not None:
+            new = replacement_of(offer[0], correction)
+            return self._offered(offer[0], new, adds=False) if isinstance(new, Offer) else None
+        return None
+
+    # ---- folding one order
+
+    def _refold(self, order_id: EntryRef, fresh: set[int]) -> None:
+        file = OrderFile(OrderRun(self, order_id, tuple(self._of_order[order_id])).walk())
+        place = _bucket_of(order_id)
+        bucket = self._buckets[place]
+        if place not in fresh:
+            fresh.add(place)
+            bucket = self._buckets[place] = _Bucket(dict(bucket.files))
+        old = bucket.files.get(order_id)
+        if old is not None:
+            self._count(old, -1)
+            for key, ref in old.numbers:
+                self._drop_number(key, ref)
+        bucket.files[order_id] = file
+        self._count(file, 1)
+        for key, ref in file.numbers:
+            self._add_number(key, ref)
+        if file.findings:
+            self._flagged[order_id] = file
+        else:
+            self._flagged.pop(order_id, None)
+
+    def _count(self, file: OrderFile, sign: int) -> None:
+        tallies = self._tallies
+        for transaction in file.journal:
+            key = (transaction.rule, transaction.provider, transaction.receiver, transaction.commodity)
+            many, amount = tallies.get(key, (0, 0))
+            if many + sign:
+                tallies[key] = (many + sign, amount + sign * transaction.amount)
+            else:
+                del tallies[key]
+
+    def _add_number(self, key: tuple[int | str, ...], ref: EntryRef) -> None:
+        users = self._numbers.setdefault(key, set())
+        users.add(ref)
+        if len(users) > 1:
+            self._repeated.add(key)
+
+    def _drop_number(self, key: tuple[int | str, ...], ref: EntryRef) -> None:
+        users = self._numbers[key]
+        users.remove(ref)
+        if len(users) < 2:
+            self._repeated.discard(key)
+        if not users:
+            del self._numbers[key]
+
+    # ---- telling
+
+    @property
+    def record(self) -> Record:
+        """What the entries taken in so far mean."""
+        if self._record is None:
+            judged = {ref: self._judge_price_list(entry) for ref, entry in self._price_lists.items()}
+            self._record = Record(
+                buckets=tuple(self._buckets),
+                flagged=dict(self._flagged),
+                tallies={key: amount for key, (_many, amount) in self._tallies.items()},
+                desk_findings=self._desk_findings(judged),
+                grants=MappingProxyType(
+                    {name: self.warrants.by_name[name].view() for name in sorted(self.warrants.by_name)}
+                ),
+                price_lists=self._price_list_views([ref for ref, refusal in judged.items() if refusal is None]),
+                entries=self._entries,
+            )
+        return self._record
+
+    def _price_list_views(self, refs: list[EntryRef]) -> tuple[PriceListView, ...]:
+        views = []
+        counting = sorted((self._entries[ref] for ref in refs), key=lambda entry: entry.order_key)
+        for entry in counting:
+            body = entry.body
+            assert isinstance(body, PriceList)
+            views.append(
+                PriceListView(
+                    ref=entry.ref,
+                    party=entry.party,
+                    number=body.number,
+                    currency=body.currency,
+                    valid_from=body.valid_from,
+                    valid_to=body.valid_to,
+                    basis=int(body.basis),
+                    lines=body.lines,
+                    replaced_by=next((other.ref for other in counting if other.obj == entry.ref), None),
+                )
+            )
+        return tuple(views)
+
+    def _desk_findings(self, price_lists: Mapping[EntryRef, Refusal | None]) -> tuple[Finding, ...]:
+        """Return the findings about entries of no order, and those that compare orders with each other."""
+        found = [
+            Finding(refusal[0], ref, None, refusal[1])
+            for judged in (self._admin, price_lists)
+            for ref, refusal in judged.items()
+            if refusal is not None
+        ]
+        found += [self._lost_finding(self._entries[ref]) for ref in self._lost]
+        found += [
+            Finding("unknown-object", ref, None, (("object", entry.body.grant),))
+            for ref, refusal in self._admin.items()
+            if refusal is None
+            for entry in (self._entries[ref],)
+            if isinstance(entry.body, Revoke) and not self._takes_back_a_grant(entry, entry.body)
+        ]
+        numbers = {key: self._numbers[key] for key in self._repeated}
+        for ref, refusal in price_lists.items():
+            body = self._entries[ref].body
+            if refusal is None and isinstance(body, PriceList):
+                numbers.setdefault(("price list", self._entries[ref].party, body.number), set()).add(ref)
+        for key, refs in numbers.items():
+            first, *again = sorted(refs, key=lambda ref: self._entries[ref].order_key)
+            found += [
+                Finding("duplicate-number", ref, self._subject[ref], (("first", str(first)), ("what", str(key[0]))))
+                for ref in again
+            ]
+        return tuple(sorted(found, key=lambda finding: (self._entries[finding.entry].order_key, finding.code)))
+
+    def _takes_back_a_grant(self, entry: Entry, body: Revoke) -> bool:
+        return body.grant < entry.ref.index and (entry.party, body.grant) in self.warrants.by_name
+
+    def _lost_finding(self, entry: Entry) -> Finding:
+        body = entry.body
+        if isinstance(body, Unreadable):
+            return Finding("unreadable-body", entry.ref, None, (("kind", entry.kind), ("why", body.why)))
+        if entry.kind != body.KIND:
+            return Finding("unreadable-body", entry.ref, None, (("kind", entry.kind), ("why", "another kind")))
+        return Finding("unknown-object", entry.ref, None, (("object", str(entry.obj) if entry.obj else ""),))
+
+    # ---- trying
+
+    def trial(self, entry: Entry) -> Trial:
+        """Return what ``entry`` would mean if it were the last entry everybody has. Changes nothing."""
+        if entry.kind in ADMIN_KINDS:
+            return self._desk_trial(entry, self._try_admin(entry))
+        if entry.kind == Kind.PRICE_LIST:
+            return self._desk_trial(entry, self._judge_price_list(entry))
+        order_id: EntryRef | None = entry.ref if isinstance(entry.body, Request) else None
+        if entry.obj is not None and order_id is None:
+            order_id = self._subject.get(entry.obj)
+            if not entry.had_seen(entry.obj):
+                order_id = None
+        if order_id is None:
+            on_desk = entry.kind == Kind.NOTE and entry.obj in self._subject
+            finding = self._lost_finding(entry)
+            return (
+                Trial((finding,), void=True, order=None, transactions=()) if not on_desk else Trial((), False, None, ())
+            )
+        run = OrderRun(self, order_id, (*self._of_order.get(order_id, ()), entry)).walk()
+        found = [finding for finding in findings_of(run) if finding.entry == entry.ref]
+        found += [
+            Finding(
+                "duplicate-number",
+                entry.ref,
+                order_id,
+                (("first", str(min(self._numbers[key]))), ("what", str(key[0]))),
+            )
+            for key, ref in run.numbers
+            if ref == entry.ref and key in self._numbers
+        ]
+        found.sort(key=lambda finding: finding.weight is not Weight.VOID)
+        return Trial(
+            findings=tuple(found),
+            void=run.verdicts[entry.ref] is not None,
+            order=view_of(run),
+            transactions=tuple([t for t in run.journal() if t.origin == entry.ref]),
+        )
+
+    def _try_admin(self, entry: Entry) -> Refusal | None:
+        body = entry.body
+        if isinstance(body, Unreadable):
+            return refuse("unreadable-body", kind=entry.kind, why=body.why)
+        if entry.ref.log >= len(self.genesis.parties):
+            return refuse("wrong-side", party=entry.party)
+        if isinstance(body, Grant):
+            return Warrants(self._commitment_of).add_grant(entry)
+        if isinstance(body, Revoke) and not self._takes_back_a_grant(entry, body):
+            return refuse("unknown-object", object=body.grant)
+        return None
+
+    def _desk_trial(self, entry: Entry, refusal: Refusal | None) -> Trial:
+        findings = () if refusal is None else (Finding(refusal[0], entry.ref, None, refusal[1]),)
+        return Trial(findings, refusal is not None, None, ())
+
+
+def fold(genesis: Genesis, entries: Iterable[Entry]) -> Record:
+    """Return what ``entries`` mean, from scratch.
+
+    Total and deterministic: equal sets of entries give equal records, byte for byte (``Record.digest``).
+    """
+    reading = Fold(genesis)
+    reading.extend(entries)
+    return reading.record
