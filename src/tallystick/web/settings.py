@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "tallystick.web.people",
     "tallystick.web.national",
     "tallystick.web.api",
+    "tallystick.web.pages",
 ]
 MIDDLEWARE = [
     "tallystick.web.middleware.SmallerText",

@@ -6,7 +6,7 @@ the node's own zone. Leaves what may be done to the record, and who may see a pa
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -64,7 +64,7 @@ def current(request: HttpRequest) -> Here:
     assert person is not None
     now = node.clock.now()
     zone = ZoneInfo(node.settings.time_zone)
-    shift = datetime.datetime.fromtimestamp(now, zone).utcoffset() or datetime.timedelta()
+    shift = dt.datetime.fromtimestamp(now, zone).utcoffset() or dt.timedelta()
     return Here(
         node=node,
         desk=desk,
