@@ -41,7 +41,9 @@ def _stage(desk: Desk, draft: Draft) -> Admission:
 
 
 def _digest(desk: Desk, order_id: EntryRef | None) -> bytes | None:
-    return desk.record.order_digest(order_id) if order_id in desk.record.orders else None
+    if order_id is None or order_id not in desk.record.orders:
+        return None
+    return desk.record.order_digest(order_id)
 
 
 def preview(desk: Desk, draft: Draft) -> Preview:

@@ -13,7 +13,7 @@ from tallystick.cli.demo.cast import CAST, by_duty
 from tallystick.core import calendar
 from tallystick.core.entries import DETAIL_REMARK, Draft, Duty, Grant, Kind
 from tallystick.core.identity import EntryRef
-from tallystick.core.orders import LIFE, OrderView
+from tallystick.core.orders import LIFE, OrderView, open_acts
 from tallystick.core.quantity import Money, Quantity
 
 AGREEMENT = "tallystick.example/jp-in"
@@ -124,12 +124,16 @@ class Director:
         return None if order_id is None else desk.record.orders.get(order_id)
 
     def _who(self, desk: Desk, party: str, kind: Kind, on: EntryRef | None) -> str:
-        """The first member with a duty for the act, on the right side: a provider's countersign is AUTH-P's."""
-        wanted = {duty for step in LIFE if step.kind == kind for duty in step.duties}
+        """The first member with a duty for the act, as the order's table of open acts has it."""
         order = self._order(desk, on)
-        if order is not None and {Duty.ORDERING, Duty.ACCEPTING} <= wanted:
-            receiving = order.receiver == desk.party
-            wanted -= {Duty.ACCEPTING if receiving else Duty.ORDERING}
+        wanted = {duty for step in LIFE if step.kind == kind for duty in step.duties}
+        if order is not None:
+            for act in open_acts(order, desk.party):
+                if act.kind == kind and act.on == on:
+                    wanted = set(act.duties)
+        if kind is Kind.CORRECTION:
+            assert on is not None
+            wanted = {duty for step in LIFE if step.kind == desk.space.entry(on).kind for duty in step.duties}
         return next(m.login for m in CAST if m.party == party and wanted.intersection(m.duties))
 
     # ---- longer steps
