@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",  # its widgets, beside our templates for fields
     "csp",
     "django_htmx",
     "tallystick.web.people",
@@ -218,5 +219,8 @@ LOGGING = {
     "formatters": {"discreet": {"()": "tallystick.web.middleware.Discreet"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "discreet"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
-    "loggers": {"django": {"handlers": [], "level": "WARNING", "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        "django.request": {"level": "CRITICAL"},  # tallystick.web tells it, with the reference the officer sees
+    },
 }

@@ -113,6 +113,6 @@ class DigestedStatic(StaticFilesStorage):
 def _digest(name: str) -> str:
     path = finders.find(name)
     if not path:
-        raise FileNotFoundError(name)
+        raise ValueError(f"no static file {name}")  # what WhiteNoise, which also asks for guesses, expects
     with open(path, "rb") as file:  # noqa: PTH123 # finders give str
         return sha256(file.read()).hexdigest()[:10]
