@@ -13,3 +13,8 @@ if not os.environ.get("TALLYSTICK_NODE"):
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tallystick.web.settings")
 
 application = get_wsgi_application()
+
+from tallystick.web.peering import worker  # noqa: E402  # after Django is ready
+from tallystick.web.record import get_node  # noqa: E402
+
+worker.start(get_node())
