@@ -171,6 +171,7 @@ class InvoiceView:
     charges: int
     receipts: tuple[EntryRef, ...] = ()  # what it bills
     settled_on: int | None = None  # the day the last money or credit came that left nothing open
+    last_money_on: int | None = None  # the day of the last money or credit
 
     @property
     def open_amount(self) -> int:
@@ -196,6 +197,7 @@ class OfferView:
     issuing_unit: str
     basis: PriceBasis
     price_list: EntryRef | None
+    offered_on: int = 0  # the day it was signed
 
 
 @dataclass(frozen=True, slots=True)

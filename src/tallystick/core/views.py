@@ -32,6 +32,7 @@ from tallystick.core.orders import (
     ProposalView,
 )
 from tallystick.core.steps import DeliveryRun, InvoiceRun, LineRun, OrderRun
+from tallystick.core.warrants import SECONDS_PER_DAY
 
 
 def view_of(run: OrderRun) -> OrderView:
@@ -88,7 +89,15 @@ def _offer(run: OrderRun) -> OfferView | None:
     if run.offer is None or run.state is OrderState.REQUESTED:  # none yet, or taken back
         return None
     body = run.offers[run.offer]
-    return OfferView(run.offer, body.currency, body.valid_until, body.issuing_unit, body.basis, body.price_list)
+    return OfferView(
+        ref=run.offer,
+        currency=body.currency,
+        valid_until=body.valid_until,
+        issuing_unit=body.issuing_unit,
+        basis=body.basis,
+        price_list=body.price_list,
+        offered_on=run.walked[run.offer].t // SECONDS_PER_DAY,
+    )
 
 
 def _line(run: OrderRun, line: LineRun, settled: int) -> Line:
@@ -208,6 +217,7 @@ def _invoice(run: OrderRun, invoice: InvoiceRun) -> InvoiceView:
         charges=invoice.charges,
         receipts=body.receipts,
         settled_on=invoice.last_on if invoice.open_amount == 0 else None,
+        last_money_on=invoice.last_on,
     )
 
 
