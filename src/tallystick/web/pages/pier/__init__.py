@@ -1,0 +1,1 @@
+"""The pier: count, hand over, receive, on a telephone in the sun."""
