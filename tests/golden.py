@@ -1,0 +1,212 @@
+"""Builds what is in ``vectors/``: bytes that every implementation must read and write the same.
+
+``python -m tests.golden`` writes the files anew; do that only together with a change of docs/spec that says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tallystick.core import bundle as wire
+from tallystick.core import checkpoint, log, signing
+from tallystick.core.entries import (
+    Delivery,
+    DeliveryLine,
+    Draft,
+    Means,
+    Receipt,
+    ReceiptLine,
+    Reason,
+    Request,
+    RequestLine,
+)
+from tallystick.core.identity import EntryRef
+from tests.keepers import DICTIONARY, IN_BASE, JP_ADMIN, JP_HQ, Keeper, key, note, open_books, seed
+
+VECTORS = Path(__file__).parents[1] / "vectors"
+DAY = 20_454  # 2026-01-01
+
+REQUEST = Draft(
+    Request(
+        who=3,
+        fiscal_year=2025,
+        serial=7,
+        provider=1,
+        situation="a",
+        need_from=DAY + 3,
+        need_to=DAY + 5,
+        place="INBOM",
+        receiving_unit="JS Fuji",
+        lines=(
+            RequestLine(
+                line=1,
+                category="FUEL",
+                item="F-76 diesel",
+                nsn="9140012345678",
+                unit="L15",
+                quantity=400_000,
+                tolerance_permille=5,
+                means=Means.REIMBURSEMENT,
+            ),
+        ),
+    ),
+    detail={1: "Berth 4 if free"},
+)
+DELIVERY = Draft(
+    Delivery(who=2, occurred_on=DAY + 3, offset=330, place="INBOM", lines=(DeliveryLine(1, 250_000, None),)),
+    EntryRef(JP_HQ, 1),
+)
+RECEIPT = Draft(
+    Receipt(who=3, occurred_on=DAY + 3, offset=330, lines=(ReceiptLine(1, 249_400, 600, Reason.SHORT),)),
+    EntryRef(IN_BASE, 1),
+)
+
+
+def record_story(dictionary: bytes = b"") -> tuple[Keeper, Keeper, list[bytes]]:
+    """A request, a delivery on it, a receipt on that: returns both keepers and the bundles in the order sent."""
+    hq, base, _ = open_books(dictionary)
+    sent = [hq.bundle(), base.bundle({JP_ADMIN: 3})]
+    known = {JP_ADMIN: 3, 1: 2}
+
+    def send(sender: Keeper, receiver: Keeper, own: int) -> None:
+        bundle = sender.bundle({**known, own: receiver.space.size(own), **receiver_logs(receiver)})
+        receiver.take(bundle)
+        sent.append(bundle)
+
+    def receiver_logs(receiver: Keeper) -> dict[int, int]:
+        return {name: receiver.space.size(name) for name in receiver.names}
+
+    hq.write(JP_HQ, REQUEST)
+    send(hq, base, JP_HQ)
+    base.write(IN_BASE, DELIVERY)
+    send(base, hq, IN_BASE)
+    hq.write(JP_HQ, RECEIPT, note("Metered at the pier", EntryRef(IN_BASE, 1)))
+    send(hq, base, JP_HQ)
+    base.acknowledge(IN_BASE)
+    send(base, hq, IN_BASE)
+    return hq, base, sent
+
+
+def record_vectors() -> dict[str, Any]:
+    hq, base, sent = record_story()
+    space = hq.space
+    logs = []
+    for number, size in space.sizes().items():
+        name = {**hq.names, **base.names}[number]
+        leaves = []
+        for index in range(size):
+            stored = space.stored(EntryRef(number, index))
+            row: dict[str, Any] = {"leaf": stored.leaf.hex()}
+            for segment in ("core", "detail"):
+                if (data := getattr(stored, segment)) is not None:
+                    row[segment] = data.hex()
+            if stored.core is not None:
+                epoch = (hq if number in hq.names else base).epoch_key(number, 0)
+                row["salt"] = log.salt(epoch, index).hex()
+                row["lamport"] = space.entry(EntryRef(number, index)).lamport
+            leaves.append(row)
+        origin, root = space.origin(number), space.root(number, size)
+        signature = signing.sign(seed(name), checkpoint.text(origin, size, root))
+        logs.append(
+            {
+                "log": number,
+                "seed": seed(name).hex(),
+                "epoch_key": (hq if number in hq.names else base).epoch_key(number, 0).hex(),
+                "origin": origin,
+                "vkey": checkpoint.vkey(origin, key(name)),
+                "leaves": leaves,
+                "roots": [space.root(number, n).hex() for n in range(size + 1)],
+                "note": checkpoint.note(origin, key(name), checkpoint.Checkpoint(size, root, signature)),
+            }
+        )
+    bundles = []
+    for data in sent:
+        envelope = wire.read_envelope(data)
+        body = space.codec.unpack(envelope.codec, envelope.body)
+        bundles.append({"bundle": data.hex(), "body": body.hex(), "raw": envelope.raw.hex()})
+    return {
+        "about": "One request, delivery and receipt between two parties; every figure follows from the seeds and texts.",
+        "genesis": space.genesis.bytes.hex(),
+        "space_id": space.id.hex(),
+        "logs": logs,
+        "bundles": bundles,
+        "with_dictionary": {
+            "dictionary": DICTIONARY.hex(),
+            "genesis": record_story(DICTIONARY)[0].space.genesis.bytes.hex(),
+            "bundles": [data.hex() for data in record_story(DICTIONARY)[2]],
+        },
+    }
+
+
+# ---- Ed25519
+
+
+def ed25519_vectors() -> dict[str, Any]:
+    seed_ = bytes(range(32))
+    public = signing.public_key(seed_)
+    message = b"a head"
+    good = signing.sign(seed_, message)
+    cases: list[dict[str, Any]] = []
+
+    def case(what: str, key_: bytes, signature: bytes, *, acceptable: bool, counts: bool = False) -> None:
+        cases.append(
+            {
+                "what": what,
+                "key": key_.hex(),
+                "message": message.hex(),
+                "signature": signature.hex(),
+                "key_is_acceptable": acceptable,
+                "counts": counts,
+            }
+        )
+
+    case("a good signature", public, good, acceptable=True, counts=True)
+    case("a flipped bit in R", public, bytes([good[0] ^ 1]) + good[1:], acceptable=True)
+    case("a flipped bit in S", public, good[:32] + bytes([good[32] ^ 1]) + good[33:], acceptable=True)
+    beyond = int.from_bytes(good[32:], "little") + signing._ORDER
+    case("S plus the group order", public, good[:32] + beyond.to_bytes(32, "little"), acceptable=True)
+    for encoding in _small_order_encodings():
+        r = int.from_bytes(encoding, "little")
+        name = f"{r & ~signing._SIGN_BIT:x}"[:6] + ("-" if r >> 255 else "+")
+        s = _hash_to_scalar(encoding + public + message) * _scalar(seed_) % signing._ORDER
+        case(f"R of small order {name}", public, encoding + s.to_bytes(32, "little"), acceptable=True)
+        case(f"key of small order {name}", encoding, (1).to_bytes(32, "little") + bytes(32), acceptable=False)
+    point = signing._decompress(public)
+    eighth = signing._decompress(signing._Y_OF_ORDER_8.to_bytes(32, "little"))
+    assert point is not None and eighth is not None
+    mixed = _compress(signing._plus(point, eighth))
+    case("a key with a part of order 8", mixed, good, acceptable=False)
+    case("a key whose y is beyond p", (2**255 - 19 + 3).to_bytes(32, "little"), good, acceptable=False)
+    case("a key that is no point", (2).to_bytes(32, "little"), good, acceptable=False)
+    return {"about": "docs/spec/log.md, Signatures. A signature counts only by an acceptable key.", "cases": cases}
+
+
+def _small_order_encodings() -> list[bytes]:
+    return [
+        (y | sign << 255).to_bytes(32, "little") for y in sorted(signing._SMALL_ORDER_Y) for sign in (0, 1)
+    ]
+
+
+def _scalar(seed_: bytes) -> int:
+    digest = int.from_bytes(hashlib.sha512(seed_).digest()[:32], "little")
+    return digest & ~7 & ~(1 << 255) | 1 << 254
+
+
+def _hash_to_scalar(data: bytes) -> int:
+    return int.from_bytes(hashlib.sha512(data).digest(), "little") % signing._ORDER
+
+
+def _compress(point: tuple[int, int, int, int]) -> bytes:
+    inverse = pow(point[2], -1, signing._P)
+    x, y = point[0] * inverse % signing._P, point[1] * inverse % signing._P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+FILES = {"record.json": record_vectors, "ed25519.json": ed25519_vectors}
+
+if __name__ == "__main__":
+    for name, build in FILES.items():
+        (VECTORS / name).write_text(json.dumps(build(), indent=1, ensure_ascii=False) + "\n")
