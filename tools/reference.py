@@ -21,6 +21,7 @@ SRC = ROOT / "src"
 
 DOCS = ROOT / "docs" / "reference"
 FAMILY = "TallystickError"
+FINDERS = {"refuse": 0, "_flag": 1}  # what the fold makes findings with, and which argument is the code
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def raised() -> list[Raised]:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            if name not in family:
+            if name not in family and name not in FINDERS:
                 continue
-            first = node.args[0] if node.args else None
+            first = node.args[FINDERS.get(name, 0)] if node.args else None
             if first is None:
                 codes = [family[name][1]]
             else:
@@ -147,7 +148,7 @@ void is also the reason why such an act is refused here before it is signed.
 def family_of(code: str) -> str:
     """Return which of ``GROUPS`` raises ``code``; codes of several families belong to the first that fits."""
     family = error_classes()
-    classes = {r.cls for r in raised() if r.code == code}
+    classes = {r.cls for r in raised() if r.code == code and r.cls in family}
     classes |= {name for name, (_, default) in family.items() if default == code}
     if not classes and code in codes_in_tables():
         return "StoreError"

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from tallystick.core import calendar
 from tallystick.core.entries import Duty, Kind, Reason
-from tallystick.core.quantity import CURRENCIES, UNITS, Money, Quantity
+from tallystick.core.quantity import CURRENCIES, Money, price_text
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,9 @@ def sentence(code: str, facts: Mapping[str, object] | None = None) -> str:
 
 # ---- facts in a reader's terms
 
-_MONEY = frozenset({
-    "accrued", "advised", "amount", "billed", "ceiling", "charges", "claimed", "computed", "credited", "disputed",
-    "expected", "invoiced", "limit_amount", "missing", "open_amount", "over", "received_amount", "total", "unbilled",
-})  # fmt: skip
-_QUANTITIES = frozenset({
-    "accepted", "declared", "delivered", "measured", "open_quantity", "ordered", "quantity", "received", "refused",
+_MONEY = frozenset({"accrued", "amount", "ceiling", "charges", "limit", "sum", "total", "unbilled"})
+_DAYS = frozenset({
+    "delivered_on", "need_from", "need_to", "received_on", "until", "valid_from", "valid_to", "valid_until",
 })  # fmt: skip
 
 
@@ -64,37 +61,31 @@ def _code(members: type[IntEnum]) -> Callable[[int], str]:
     return lambda value: known.get(value, str(value))
 
 
-_BY_NAME: Mapping[str, Callable[[int], str]] = MappingProxyType({
-    "day": lambda day: calendar.date_of(day).isoformat(),
-    "until": lambda day: calendar.date_of(day).isoformat(),
-    "since": lambda day: calendar.date_of(day).isoformat(),
-    "valid_until": lambda day: calendar.date_of(day).isoformat(),
-    "occurred_on": lambda day: calendar.date_of(day).isoformat(),
+_CODES: Mapping[str, Callable[[int], str]] = MappingProxyType({
     "kind": _code(Kind),
     "reason": _code(Reason),
     "one": _code(Duty),
     "other": _code(Duty),
-    "duty": _code(Duty),
 })  # fmt: skip
 
 
 def readable(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return ``facts`` with amounts as decimals of their ``currency`` or ``unit``, days as dates, codes as words.
+    """Return ``facts`` with amounts as decimals of their ``currency``, prices and days as text, codes as words.
 
-    Only whole numbers are touched, and only where the facts say what they count; texts stay as they are.
+    Only whole numbers are touched, and only where their name says what they count; texts stay as they are.
     """
-    currency, unit = facts.get("currency"), facts.get("unit")
+    currency = facts.get("currency")
 
     def tell(name: str, value: object) -> object:
         if type(value) is not int:
             return value
         if name in _MONEY and currency in CURRENCIES:
             return f"{currency} {Money(value, str(currency)).text()}"
-        if name in _QUANTITIES and unit in UNITS:
-            return f"{Quantity(value, str(unit)).text()} {unit}"
-        if name in _BY_NAME:
-            return _BY_NAME[name](value)
-        return value
+        if name in _DAYS:
+            return calendar.date_of(value).isoformat()
+        if name in {"price", "listed"}:
+            return price_text(value)
+        return _CODES[name](value) if name in _CODES else value
 
     return {name: tell(name, value) for name, value in facts.items()}
 
@@ -114,7 +105,7 @@ _FINDINGS = {
         "The act refers to something that is not there, or to a document of another kind.",
         "Name the document it is about.",
     ),
-    "act-out-of-turn": Message("An act of this kind is not possible in the present state of the order.", _AGAIN),
+    "act-out-of-turn": Message("This act ({kind}) is not possible while the order is {state}.", _AGAIN),
     "wrong-side": Message(
         "This act belongs to the other side of the order.", "Only the side it belongs to can sign it."
     ),
@@ -122,26 +113,27 @@ _FINDINGS = {
         "The officer named has no warrant of this party, or one that is not in force yet.",
         "Ask your administrator to grant one, or sign under the right post.",
     ),
-    "warrant-ended": Message("The officer's warrant has ended.", "Ask your administrator for a new one."),
+    "warrant-ended": Message("The officer's warrant ended on {until}.", "Ask your administrator for a new one."),
     "warrant-revoked": Message(
         "The warrant for this act was revoked.", "Sign it again under a warrant that is in force, if it is to count."
     ),
     "duty-missing": Message(
-        "The officer's warrant does not hold the duty that this act needs.", "Have an officer with that duty sign it."
+        "The officer's warrant does not hold a duty that this act ({kind}) needs.",
+        "Have an officer with such a duty sign it.",
     ),
     "duties-conflict": Message(
-        "One warrant cannot hold two duties that must be kept apart.", "Grant them to two officers."
+        "One warrant cannot hold two duties that must be kept apart: {one} and {other}.", "Grant them to two officers."
     ),
     "same-officer": Message(
         "The same officer has already done the act that must be kept apart from this one.",
         "Have another officer sign it.",
     ),
     "over-act-ceiling": Message(
-        "The amount is above what the officer may commit in one act.",
+        "{amount} is above what the officer may commit in one act, {ceiling}.",
         "Have an officer with a higher warrant sign it, or lower the amount.",
     ),
     "over-total-ceiling": Message(
-        "The amount is above what is left of the officer's total.",
+        "With this the officer would have committed {amount} in all, above the total of {ceiling}.",
         "Have another officer sign it, or ask your administrator for a higher warrant.",
     ),
     "warrant-currency": Message(
@@ -150,25 +142,25 @@ _FINDINGS = {
     ),
     # terms
     "not-allowed-category": Message(
-        "The agreement does not allow this category in this situation.",
+        "The agreement does not allow category {category} in situation {situation}.",
         "Choose another category or situation, or take it up outside this agreement.",
     ),
     "not-allowed-situation": Message(
-        "The agreement does not know this situation.", "Choose one of the situations on the agreement page."
+        "The agreement does not know situation “{situation}”.", "Choose one of the situations on the agreement page."
     ),
     "not-allowed-means": Message(
-        "The agreement does not allow this means of settlement for this category.", "Choose reimbursement."
+        "The agreement does not allow this means of settlement for category {category}.", "Choose reimbursement."
     ),
     "blocked-item": Message(
-        "The stock number belongs to a group that is never provided here: weapons and ammunition.",
+        "The stock number {nsn} belongs to a group that is never provided here: weapons and ammunition.",
         "Take the line out of the request.",
     ),
     "unknown-unit": Message(
-        "The unit is not one this program knows.",
+        "“{unit}” is not a unit this program knows.",
         "Use one from the list in the documentation, for example KGM, LTR, TNE or EA.",
     ),
     "unknown-currency": Message(
-        "The currency is not one this program knows, or not one the provider may name under this agreement.",
+        "“{currency}” is not a currency this program knows, or not one the provider may name under this agreement.",
         "Use a currency the agreement allows, by its ISO 4217 code.",
     ),
     "bad-quantity": Message(
@@ -180,26 +172,27 @@ _FINDINGS = {
         "The dates do not fit together, or lie outside what is possible here.", "Check the dates and sign again."
     ),
     "not-in-force": Message(
-        "The agreement is not in force on the day of need.", "Choose a day on which it is in force."
+        "The agreement is not in force from {need_from} to {need_to}.", "Choose a day on which it is in force."
     ),
     "wrong-provider": Message(
         "The provider named is not the other party of this agreement.", "Name the partner as the provider."
     ),
     # crossing and repeating documents
-    "offer-expired": Message("The offer was no longer valid on that day.", "Ask the provider for a new offer."),
+    "offer-expired": Message("The offer was valid until {valid_until}.", "Ask the provider for a new offer."),
     "offer-not-live": Message(
         "The offer was replaced or withdrawn.", "Order on the present offer, or ask the provider to accept this one."
     ),
     "second-order": Message("There is already an order on this request.", "Work with the first order."),
     "stale-amendment": Message(
-        "The order has been amended since this was written.", "Write the amendment again, on the present version."
+        "This is about version {base} of the order; the present one is {version}.",
+        "Write the amendment again, on the present version.",
     ),
     "already-decided": Message("This was already decided; a second act of the kind does not count.", _AGAIN),
     "own-countersign": Message(
         "The second signature must come from the other side.", "Wait for the partner to countersign."
     ),
     "duplicate-number": Message(
-        "The same document number was used before by this party.",
+        "The same document number was used before by this party, in {first}.",
         "Both count. Correct one of them so that payments can be told apart.",
     ),
     "cancel-crossed-delivery": Message(
@@ -210,43 +203,50 @@ _FINDINGS = {
         "This delivery was signed after the cancellation was known.",
         "It creates no debt. Agree on a new order if the goods are kept.",
     ),
+    "corrected": Message("This document was corrected by {by}.", "It counts as the correction says."),
+    "taken-back": Message("Its own side took this document back, by {by}.", "It does not count any more."),
     # goods
     "over-delivery": Message(
-        "More was delivered than is still open, even with the tolerance.",
+        "More of line {line} was delivered than was ordered, even with the tolerance.",
         "The receiver may refuse the rest, or both may amend the order.",
     ),
     "receipt-mismatch": Message(
-        "What was accepted and refused is not what was delivered.",
+        "What was accepted and refused of line {line} is not what was delivered.",
         "Accepted and refused must add up to the delivered quantity of each line.",
     ),
     "fuel-volume-differs": Message(
-        "The volume at 15 °C is not what the measured volume, temperature and density give.",
+        "The volume at 15 °C of line {line} is not what the measured volume, temperature and density give.",
         "Check the measurement with the other side before it is received.",
     ),
     "fuel-measure-missing": Message(
-        "Fuel was delivered without its measured volume, temperature and density.",
+        "The fuel of line {line} was delivered without its measured volume, temperature and density.",
         "Add the measurement with a correction.",
     ),
-    "refused-goods": Message("A part of the delivery was refused.", "Agree on a resolution with the other side."),
+    "refused-goods": Message(
+        "A part of line {line} was refused: {reason}.", "Agree on a resolution with the other side."
+    ),
     "discrepancy-open": Message(
-        "A difference found after the receipt is open.", "Agree on a resolution with the other side."
+        "A difference found after the receipt is open on line {line}: {reason}.",
+        "Agree on a resolution with the other side.",
     ),
     "late-claim": Message(
-        "The difference was reported after the time for claims.",
+        "The difference was reported more than {days} days after the receipt of {received_on}.",
         "It is kept; the other side need not accept it.",
     ),
     # money
     "over-liability": Message(
-        "What was received is worth more than the limit of the order.", "Agree on an amendment that raises the limit."
+        "What was received is worth {accrued}, more than the limit of the order, {limit}.",
+        "Agree on an amendment that raises the limit.",
     ),
     "invoice-over-accrued": Message(
-        "The invoice bills more than was received and not yet billed.", "Bill each line at most at what was accepted."
+        "The invoice bills {amount} on line {line}, where {unbilled} was received and is not yet billed.",
+        "Bill each line at most at what was accepted.",
     ),
     "invoice-total-differs": Message(
-        "The total of the invoice is not the sum of its lines.", "Check the lines and the total."
+        "The total of the invoice is {total}; its lines come to {sum}.", "Check the lines and the total."
     ),
     "invoice-receipt-unknown": Message(
-        "The invoice names a receipt that does not belong to this order or does not count.",
+        "The invoice names a receipt, {receipt}, that does not belong to this order or does not count.",
         "Name the receipts it bills.",
     ),
     "dispute-over-invoiced": Message(
@@ -256,11 +256,14 @@ _FINDINGS = {
         "The credit is more than what the invoice bills on that line.", "Credit at most what was billed."
     ),
     "short-payment": Message(
-        "Less arrived than was billed.",
+        "{amount} of the invoice has not arrived; the bank charges told are {charges}.",
         "The rest stays open. It is paid by the receiver, or both agree on a resolution.",
     ),
     "overpaid": Message(
-        "More arrived than was open.", "The provider returns the rest, or both agree what it is used for."
+        "{amount} more arrived than was open.", "The provider returns the rest, or both agree what it is used for."
+    ),
+    "price-above-list": Message(
+        "Line {line} is offered at {price}; the price list it names says {listed}.", "Ask the provider for the reason."
     ),
     "premature-close": Message(
         "The order cannot be closed: something is still to be delivered, received, billed or paid.",
@@ -276,6 +279,11 @@ _LOCAL = {
     "error": Message("Something went wrong.", _REPORT),
     "not-possible": Message("This is not possible.", "Nothing was signed or stored."),
     "act-refused": Message("The act would not count.", "Nothing was signed or stored."),
+    "internal": Message("Something went wrong inside the program. Nothing more was done.", _REPORT),
+    "assertions-off": Message(
+        "Python runs without assertions (python -O), which this program relies on.", "Start it without -O."
+    ),
+    "not-allowed": Message("{path} is not open to you: {why}.", "Run this as the user that the node belongs to."),
     # numbers and dates
     "not-a-number": Message(
         "“{text}” is not a plain number.", "Write digits and at most one point, without grouping: 1220075.00."
@@ -332,6 +340,44 @@ _LOCAL = {
         "This node's key is not granted under {agreement}.",
         "Ask the administrator of your headquarters node to grant it.",
     ),
+    "unknown-entry": Message("There is no act {entry} here.", "Check its name, or exchange with the partner first."),
+    "not-an-entry": Message("“{text}” is not the name of an entry.", "Write log and index with a point: 17.204."),
+    "unknown-order": Message("There is no order {order} here.", "List them with: tallystick order list."),
+    "unknown-account": Message("There is no account {account}.", "List them with: tallystick ledger balance."),
+    "unknown-log": Message("Nobody was granted log {log}.", _REPORT),
+    "first-leaf": Message("Log {log} must begin with the adoption of the agreement, and only there.", _REPORT),
+    "bad-time": Message("The time of the act is impossible.", "Check this machine's clock."),
+    "too-long": Message("The act is too long: at most {limit} bytes.", "Shorten its texts, or split it."),
+    "bad-body": Message("The act does not fit its form: {why}.", "Check its fields."),
+    "erased": Message("The words of entry {entry} were erased.", "Only its commitment is left."),
+    "unknown-officer": Message(
+        "No officer “{officer}” has a warrant for this.", "Officers: {known}. Grant one with: tallystick warrant grant."
+    ),
+    "which-officer": Message("Several officers could sign this.", "Name one with --as: {known}."),
+    "already-revoked": Message("The warrant of {post} is already revoked.", "There is nothing to do."),
+    "act-of-administrator": Message(
+        "Acts of the kind “{kind}” are not made one by one.", "Use tallystick pair and tallystick warrant."
+    ),
+    "duty-not-held": Message("You hold no warrant for this act ({kind}).", "It needs one of these duties: {duties}."),
+    "fields-not-json": Message("The fields in {path} do not read: {why}.", "Give one JSON object."),
+    "field-option-wrong": Message(
+        "“{option}” is not a field.", "Write name=value, lines[0].quantity=1790; list items in their order."
+    ),
+    # people and programs
+    "unknown-person": Message("Nobody signs in as {name} yet.", "Give --name to enter the person."),
+    "person-known": Message(
+        "{name} is already known; what they may do on the node is changed on the people page.",
+        "Leave out --administrator and --auditor.",
+    ),
+    "command-differs": Message(
+        "The idempotency key {key} was used for another command.", "Use a new key for each command."
+    ),
+    "command-unfinished": Message(
+        "The command with the idempotency key {key} is still being done, or was cut off.",
+        "Look at the order before you send it again under a new key.",
+    ),
+    "token-scope": Message("A token needs at least one of these scopes: {known}.", "Choose some."),
+    "token-life": Message("A token lives from 1 to {most} days.", "Choose a number of days."),
     # agreements and partners
     "no-agreement-yet": Message("No agreement is kept on this node yet.", "Pair with a partner first."),
     "which-agreement": Message("This node keeps several agreements.", "Name one: {agreements}."),
@@ -346,6 +392,13 @@ _LOCAL = {
         "profile is for.",
     ),
     "terms-not-possible": Message("The terms of the agreement do not fit together: “{field}”.", "Correct the profile."),
+    "wrong-dictionary": Message(
+        "{agreement} was made with another dictionary for its bundles than this program has.",
+        "Use the version of the program that both sides agreed on.",
+    ),
+    "partner-without-address": Message(
+        "The partner has no address on the network.", "Exchange by courier file: tallystick bundle write."
+    ),
     "no-partner-yet": Message("{agreement} has no partner node yet.", "Pair with one first."),
     "which-partner": Message("There are several partners.", "Name one: {partners}."),
     "nothing-new": Message("{partner} has acknowledged everything that is here.", "Nothing needs to be sent."),
@@ -376,6 +429,23 @@ _LOCAL = {
     "setting-wrong": Message(
         "The setting “{setting}” in {file} does not fit: {why}.", "docs/reference/settings.md explains it."
     ),
+    "address-taken": Message(
+        "{address} is in use by another program.", "Stop that one, or change “listen” in node.toml."
+    ),
+    "not-served": Message("The node could not be served: {why}.", "See the lines above."),
+    "file-missing": Message("There is no file {path}.", "Check its name."),
+    "file-exists": Message("There is already a file {path}.", "Nothing was written. Choose another name."),
+    "file-too-large": Message("{path} is too large for a {what}: at most {limit} bytes.", "Check that it is one."),
+    "nothing-to-verify": Message(
+        "{path} is neither a node, nor a record that was exported or backed up, nor a database.", "Check the path."
+    ),
+    "not-a-backup": Message("{folder} is not a backup of a node.", "Name the folder that tallystick backup wrote."),
+    "backup-without-keys": Message(
+        "The keys are not in the backup in {folder}.", "Name the folder of your copy of them with --keys."
+    ),
+    "database-not-empty": Message(
+        "The database {database} already holds a record.", "Nothing was written. Name an empty one with --database."
+    ),
     "key-exists": Message("There is already a key at {path}.", "Keys are never written over. Move it away first."),
     "key-missing": Message(
         "A key of this node is not there.",
@@ -399,6 +469,15 @@ _LOCAL = {
     "postgres-driver-missing": Message(
         "The database is PostgreSQL, and its driver is not installed.", "Install it: {install}."
     ),
+}
+
+_DEMO = {
+    "not-a-demo": Message("{folder} holds something else than a demo.", "Name another folder with --dir."),
+    "demo-of-another-version": Message(
+        "The demo in {folder} was made by another version of this program.", "Start over with --fresh."
+    ),
+    "demo-people-failed": Message("The people of {party} could not be entered.", _REPORT),
+    "demo-node-failed": Message("The node of {party} did not start.", "Its log says why: {log}."),
 }
 
 _REMOTE = {
@@ -534,4 +613,4 @@ _PEOPLE = {
     "too-many-passkeys": Message("You have {most} passkeys already.", "Remove one that you no longer use."),
 }
 
-MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _REMOTE | _WORLD | _PEOPLE)
+MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _DEMO | _REMOTE | _WORLD | _PEOPLE)

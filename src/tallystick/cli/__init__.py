@@ -1,1 +1,1 @@
-"""Commands over the same use cases; ``verify`` and ``ledger`` load no Django."""
+"""The command line: ``tallystick --node DIR <command>``. Commands over ``app``; each loads only what it needs."""

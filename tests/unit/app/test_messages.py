@@ -31,7 +31,7 @@ def test_words_are_whole_sentences(code):
     told = MESSAGES[code]
     assert told.happened[0].isupper() or told.happened[0] in "“{", told.happened
     for text in (told.happened, told.remedy):
-        assert not text or text[-1] in ".:", text
+        assert not text or text[-1] in ".:}", text
 
 
 def test_words_name_only_facts_given_wherever_the_error_is_made():
@@ -58,7 +58,7 @@ def test_an_unknown_code_still_says_something():
 
 
 def test_amounts_days_and_codes_are_told_in_a_readers_terms():
-    facts = {"amount": 165000, "ceiling": 100000, "currency": "INR", "until": 20819, "kind": 17, "one": 3}
+    facts = {"amount": 165000, "ceiling": 100000, "currency": "INR", "until": 20819, "kind": 17, "one": 3, "price": 5}
     assert readable(facts) == {
         "amount": "INR 1650.00",
         "ceiling": "INR 1000.00",
@@ -66,6 +66,7 @@ def test_amounts_days_and_codes_are_told_in_a_readers_terms():
         "until": "2027-01-01",
         "kind": "funds received",
         "one": "ordering",
+        "price": "0.000005",
     }
 
 

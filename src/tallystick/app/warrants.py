@@ -1,0 +1,72 @@
+"""Officers' warrants as an administrator speaks of them: who is meant, and what a revocation must say.
+
+Decides how a post is found by its name and where a revocation bites. What a warrant allows is ``core.warrants``.
+"""
+
+from __future__ import annotations
+
+from tallystick.app import read
+from tallystick.app.node import Desk
+from tallystick.app.read import Officer
+from tallystick.core.entries import Cut, Draft, Kind, Reason, Revoke
+from tallystick.core.errors import LocalError
+from tallystick.core.identity import PARTIES_MAX, party_of
+
+
+def find(desk: Desk, wanted: str, as_of: int) -> Officer:
+    """Return the officer of this party named by grant number or by post.
+
+    Of several warrants of one post the only live one is meant.
+
+    Raises:
+        LocalError: ``unknown-officer`` or ``which-officer``.
+    """
+    known = read.officers(desk, as_of)
+    found = [o for o in known if wanted == str(o.grant)] or [o for o in known if o.post.lower() == wanted.lower()]
+    if len(found) > 1:
+        found = [officer for officer in found if officer.live] or found
+    if not found:
+        raise LocalError("unknown-officer", officer=wanted, known=_list(known))
+    if len(found) > 1:
+        raise LocalError("which-officer", known=_list(found))
+    return found[0]
+
+
+def only_officer(desk: Desk, kind: Kind, as_of: int) -> Officer:
+    """Return the one live officer of this party whose duties include ``kind``.
+
+    Raises:
+        LocalError: ``unknown-officer`` or ``which-officer``.
+    """
+    duties = set(read.duties_for(kind))
+    found = [officer for officer in read.officers(desk, as_of) if officer.live and duties.intersection(officer.duties)]
+    if not found:
+        raise LocalError("unknown-officer", officer="", known=_list(read.officers(desk, as_of)))
+    if len(found) > 1:
+        raise LocalError("which-officer", known=_list(found))
+    return found[0]
+
+
+def _list(officers: list[Officer] | tuple[Officer, ...]) -> str:
+    return ", ".join(f"{officer.post} ({officer.grant})" for officer in officers)
+
+
+def revocation(desk: Desk, grant: int, reason: Reason) -> Draft:
+    """Return the draft that takes back the warrant at leaf ``grant`` from now on.
+
+    Its cuts are where this party's logs stand: what was signed before stays, what comes after does not count.
+
+    Raises:
+        LocalError: ``unknown-officer``, or ``already-revoked``.
+    """
+    view = desk.record.grants.get((desk.party, grant))
+    if view is None:
+        raise LocalError("unknown-officer", officer=str(grant), known="")
+    if view.revoked is not None:
+        raise LocalError("already-revoked", post=view.post)
+    cuts = tuple(
+        Cut(log=log, size=size, root=desk.space.root(log, size))
+        for log, size in desk.space.sizes().items()
+        if log >= PARTIES_MAX and party_of(log) == desk.party
+    )
+    return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))

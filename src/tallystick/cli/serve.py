@@ -1,0 +1,104 @@
+"""``serve``: the node as one process of pages, API, partners' door and background exchange."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+
+import click
+
+from tallystick.app.settings import NodeSettings
+from tallystick.cli.shell import Shell, pass_shell, say
+from tallystick.core.errors import LocalError
+
+THREADS = 8  # requests at once; a node serves few people, and a slow partner must not hold them all
+STOP_SECONDS = 10  # for a request to end before its process is ended
+
+
+@click.command()
+@click.option("--quiet", is_flag=True, help="Do not print the address.")
+@pass_shell
+def serve(shell: Shell, quiet: bool) -> None:
+    """Run the node: pages, API, partners' door and background exchange.
+
+    Address and TLS come from node.toml. Stops cleanly on Ctrl-C or SIGTERM.
+    """
+    settings = shell.node.settings
+    shell.node.store.close()
+    host, port = _address(settings)
+    _require_protection(settings, host)
+    certificate = _certificate(settings)
+    _require_free(host, port)
+    from tallystick.cli.django import ready
+
+    ready(settings.folder)
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.errors import FatalError
+    from granian.log import LogLevels
+
+    os.environ["TALLYSTICK_NODE"] = str(settings.folder.absolute())  # for the worker process
+    server = Granian(
+        target="tallystick.web.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        ssl_cert=certificate[0] if certificate else None,
+        ssl_key=certificate[1] if certificate else None,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS,
+    )
+    if not quiet:
+        server.on_startup(lambda: say(f"{settings.node_name} of {settings.party}: {settings.url}/  (stop with Ctrl-C)"))
+    try:
+        server.serve()
+    except FatalError as error:
+        raise LocalError("not-served", why=str(error) or type(error).__name__) from None
+    if not quiet:
+        say("Stopped.")
+
+
+def _address(settings: NodeSettings) -> tuple[str, int]:
+    host, colon, port = settings.listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise LocalError("setting-wrong", file=str(settings.folder / "node.toml"), setting="listen", why="host:port")
+    return host, int(port)
+
+
+def _require_protection(settings: NodeSettings, host: str) -> None:
+    """Refuse to carry sessions in the clear beyond this machine, unless someone else does the TLS or it was said."""
+    try:
+        here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    protected = settings.tls_certificate or settings.url.startswith("https://")
+    if not (here or protected or settings.allow_plain_http):
+        raise LocalError("plain-http-refused", url=settings.url)
+
+
+def _certificate(settings: NodeSettings) -> tuple[Path, Path] | None:
+    if not settings.tls_certificate:
+        return None
+    paths = (settings.folder / settings.tls_certificate, settings.folder / settings.tls_key)
+    for name, path in zip(("tls_certificate", "tls_key"), paths, strict=True):
+        if not path.is_file():
+            why = f"there is no file {path}"
+            raise LocalError("setting-wrong", file=str(settings.folder / "node.toml"), setting=name, why=why)
+    return paths
+
+
+def _require_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise LocalError("address-taken", address=f"{host}:{port}") from None

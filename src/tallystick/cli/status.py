@@ -1,0 +1,119 @@
+"""``status`` and ``digest``: how this node stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tallystick.app import read
+from tallystick.app.node import Desk
+from tallystick.app.ports import Peer
+from tallystick.cli.orders import find_order
+from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, say, table
+from tallystick.core import signing
+
+
+def _agreement(desk: Desk) -> dict[str, Any]:
+    step = read.in_step(desk)
+    return {
+        "agreement": desk.name,
+        "id": desk.id.hex(),
+        "parties": [party.code for party in desk.genesis.parties],
+        "entries": desk.record.entry_count,
+        "findings": len(desk.record.findings),
+        "digest": step.digest.hex(),
+        "in_step": step.in_step,
+        "not_acknowledged": step.theirs_missing,
+        "last_heard_at": iso(step.last_heard_at),
+        "waiting": len(desk.store.waiting(desk.id)),
+    }
+
+
+def _peer(peer: Peer) -> dict[str, Any]:
+    return {
+        "party": peer.party,
+        "name": peer.name,
+        "status": peer.status.value,
+        "url": peer.url,
+        "key_id": signing.readable_id(peer.root_key) if peer.root_key else "",
+        "last_seen_at": iso(peer.last_seen_at),
+        "last_tried_at": iso(peer.last_tried_at),
+        "last_error": peer.last_error or "",
+    }
+
+
+@click.command()
+@json_option
+@pass_shell
+def status(shell: Shell, as_json: bool) -> None:
+    """Tell how this node and its partners stand."""
+    node = shell.node
+    keys = node.keys
+    told: dict[str, Any] = {
+        "node": node.settings.node_name,
+        "party": node.settings.party,
+        "folder": str(node.settings.folder),
+        "url": node.settings.url,
+        "key_id": signing.readable_id(keys.public("root")) if keys.has("root") else "",
+        "now": iso(node.clock.now()),
+        "agreements": [_agreement(desk) for desk in shell.desks],
+        "partners": [_peer(peer) for peer in node.store.peers()],
+        "set_aside": len(node.store.aside()),
+    }
+    if as_json:
+        print_json(told)
+        return
+    facts(
+        {
+            "node": f"{told['node']} of {told['party']}",
+            "address": told["url"],
+            "key id": told["key_id"] or "the root key is not on this node",
+            "time": told["now"],
+        }
+    )
+    for agreement in told["agreements"]:
+        say()
+        held = "in step" if agreement["in_step"] else f"{agreement['not_acknowledged']} acts not acknowledged yet"
+        facts(
+            {
+                "agreement": f"{agreement['agreement']} ({agreement['id'][:8]})",
+                "entries": agreement["entries"],
+                "findings": agreement["findings"],
+                "digest": agreement["digest"],
+                "partner": held,
+                "last heard": agreement["last_heard_at"],
+                "waiting": f"{agreement['waiting']} bundles for what comes before them" if agreement["waiting"] else "",
+            }
+        )
+    if told["partners"]:
+        say()
+        names = ("party", "name", "status", "last_seen_at", "last_error", "url")
+        table(
+            ("party", "node", "status", "last seen", "last error", "address"),
+            [[peer[name] for name in names] for peer in told["partners"]],
+        )
+    if told["set_aside"]:
+        say(f"\n{told['set_aside']} refused files or bundles are set aside; the partner page lists them.")
+
+
+@click.command()
+@click.option("--order", "wanted", metavar="NUMBER", help="Of one order only: its number or its entry.")
+@json_option
+@pass_shell
+def digest(shell: Shell, wanted: str | None, as_json: bool) -> None:
+    """Print the digest of the record, to compare with the partner's.
+
+    Two nodes that hold the same entries print the same digest.
+    """
+    if wanted is not None:
+        desks = [(shell.desk, shell.desk.record.order_digest(find_order(shell.desk, wanted).order_id))]
+    else:
+        desks = [(desk, desk.record.digest) for desk in shell.desks]
+    if as_json:
+        print_json(
+            [{"agreement": desk.name, "entries": desk.record.entry_count, "digest": d.hex()} for desk, d in desks]
+        )
+        return
+    for desk, d in desks:
+        say(f"{d.hex()}  {desk.name}")

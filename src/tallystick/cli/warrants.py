@@ -1,0 +1,121 @@
+"""``warrant``: officers' warrants, by post and never by person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tallystick.app import fields, read, warrants, write
+from tallystick.cli.orders import money
+from tallystick.cli.shell import Shell, day, json_option, pass_shell, print_json, say, table
+from tallystick.core.calendar import parse_day
+from tallystick.core.entries import Draft, Duty, Grant, Reason
+from tallystick.core.quantity import Money
+
+_DUTIES = {fields.code_name(duty): duty for duty in Duty}
+_REASONS = {fields.code_name(reason): reason for reason in Reason}
+
+
+@click.group()
+def warrant() -> None:
+    """Grant, revoke and list officers' warrants.
+
+    A warrant is an entry signed with the party's root key; the partner sees and checks it. It names a post, never a
+    person: who holds the post is told to this node only (see: tallystick invite).
+    """
+
+
+def _row(officer: read.Officer) -> dict[str, Any]:
+    return {
+        "grant": officer.grant,
+        "post": officer.post,
+        "duties": [fields.code_name(duty) for duty in officer.duties],
+        "per_act": money(officer.per_act, officer.currency),
+        "total": money(officer.total, officer.currency),
+        "until": day(officer.until),
+        "trained_on": day(officer.trained_on),
+        "live": officer.live,
+    }
+
+
+@warrant.command("list")
+@click.option("--party", metavar="CODE", help="Whose; without, ours.")
+@json_option
+@pass_shell
+def list_(shell: Shell, party: str | None, as_json: bool) -> None:
+    """List warrants."""
+    desk = shell.desk
+    number = None if party is None else desk.genesis.party_number(party)
+    rows = [_row(officer) for officer in read.officers(desk, shell.today(), number)]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("grant", "post", "duties", "per_act", "total", "until", "live")
+    cells = [
+        [", ".join(row["duties"]) if name == "duties" else "" if row[name] is None else row[name] for name in columns]
+        for row in rows
+    ]
+    for row in cells:
+        row[-1] = "in force" if row[-1] else "ended"
+    heads = [{"per_act": "per act", "live": ""}.get(name, name) for name in columns]
+    table(heads, cells, right=("per act", "total"))
+
+
+@warrant.command()
+@click.option("--post", required=True, help="The post, never a person: Supply officer, JS Izumo.")
+@click.option("--duty", "duties", multiple=True, required=True, type=click.Choice(list(_DUTIES)), help="Repeatable.")
+@click.option("--currency", default="", metavar="CODE", help="Of the ceilings.")
+@click.option("--per-act", metavar="AMOUNT", help="Most that one act may commit.")
+@click.option("--total", metavar="AMOUNT", help="Most that all acts together may commit.")
+@click.option("--until", metavar="DAY", help="Last day.")
+@click.option("--trained-on", metavar="DAY", help="Day of the training that the post needs.")
+@json_option
+@pass_shell
+def grant(
+    shell: Shell,
+    post: str,
+    duties: tuple[str, ...],
+    currency: str,
+    per_act: str | None,
+    total: str | None,
+    until: str | None,
+    trained_on: str | None,
+    as_json: bool,
+) -> None:
+    """Grant a warrant. Needs the party's root key on this node."""
+    if (per_act or total) and not currency:
+        raise click.UsageError("A ceiling needs its --currency.")
+    body = Grant(
+        post=post,
+        key=None,
+        age_recipient="",
+        duties=tuple(sorted(_DUTIES[duty] for duty in duties)),
+        currency=currency,
+        per_act=Money.parse(per_act, currency).minor if per_act else None,
+        total=Money.parse(total, currency).minor if total else None,
+        until=parse_day(until) if until else None,
+        trained_on=parse_day(trained_on) if trained_on else None,
+    )
+    entry = write.sign(shell.desk, Draft(body))
+    if as_json:
+        print_json({"grant": entry.ref.index, "entry": str(entry.ref), "post": post})
+    else:
+        say(f"Granted: {post}, number {entry.ref.index}.")
+
+
+@warrant.command()
+@click.argument("officer", metavar="GRANT_OR_POST")
+@click.option("--reason", type=click.Choice(list(_REASONS)), default="not-stated", show_default=True)
+@click.option("--yes", is_flag=True, help="Sign; without, only say what would happen.")
+@pass_shell
+def revoke(shell: Shell, officer: str, reason: str, yes: bool) -> None:
+    """Revoke a warrant, from now on. What was signed under it before stays."""
+    desk = shell.desk
+    meant = warrants.find(desk, officer, shell.today())
+    draft = warrants.revocation(desk, meant.grant, _REASONS[reason])
+    if not yes:
+        say(f"Would revoke {meant.post} (number {meant.grant}). Sign with --yes.")
+        return
+    entry = write.sign(desk, draft)
+    say(f"Revoked: {meant.post}, by entry {entry.ref}.")
