@@ -245,6 +245,17 @@ class Space:
             raise LocalError("unknown-entry", entry=f"{log}.{size}")
         return held.root(size) if held else Tree().root(0)
 
+    def inclusion(self, ref: EntryRef, size: int) -> list[bytes]:
+        """Return the path that shows a leaf to be among the first ``size`` of its log (``merkle.verify_inclusion``).
+
+        Raises:
+            LocalError: ``unknown-entry``.
+        """
+        log = self._held(ref)
+        if not ref.index < size <= log.size:
+            raise LocalError("unknown-entry", entry=f"{ref.log}.{size}")
+        return log.tree.inclusion(ref.index, size)
+
     def key_of(self, log: int) -> bytes | None:
         """Return the key that signs for ``log``: the party's root key, or its grant's; None when there is none."""
         return self._key_of(log, {})
