@@ -150,9 +150,9 @@ def respond(request: HttpRequest, exception: BaseException | None) -> HttpRespon
     route = request.resolver_match.route if request.resolver_match else "(no page)"
     log.error("Reference %s: %s %s failed", reference, request.method, route, exc_info=exception)
     told = Message(
-        _("Something went wrong on this node. Nothing was signed or stored by this step."),
-        _("Try once more. If it happens again, give your administrator the reference %(reference)s.")
+        _("Something went wrong on this node. It is written down under the reference %(reference)s.")
         % {"reference": reference},
+        _("See whether your step was taken before you repeat it; then tell your administrator the reference."),
     )
     return _page(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, code="internal-error")
 
