@@ -10,7 +10,7 @@ import click
 from tallystick.app import courier, pairing
 from tallystick.app.ports import PeerStatus
 from tallystick.cli.shell import Shell, json_option, pass_shell, print_json, read_file, say, tell, write_file
-from tallystick.core.errors import LocalError, TallystickError
+from tallystick.core.errors import LocalError, RemoteError, TallystickError
 
 _LIVE = (PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT)
 
@@ -38,7 +38,8 @@ def sync(shell: Shell, party: str | None, as_json: bool) -> None:
         assert peer.space is not None
         desk = node.desk(peer.space)
         before = desk.record.entry_count
-        error = visit(node, link, peer) if peer.url else LocalError("partner-without-address")
+        result = visit(node, link, peer) if peer.url else LocalError("partner-without-address")
+        error = result if isinstance(result, TallystickError) else None
         if error is not None:
             failed.append(error)
         told.append(
@@ -121,7 +122,7 @@ def read_(shell: Shell, paths: tuple[Path, ...], as_json: bool) -> None:
             desk, received = courier.read(node, data)
             _note_adoption(shell, desk.id)
             row |= {"bundles": received.bundles, "new_entries": received.entries, "waiting": received.waiting}
-        except (LocalError, courier.RemoteError) as error:
+        except (LocalError, RemoteError) as error:
             failed.append(error)
             row["error"] = error.code
             if not as_json:
