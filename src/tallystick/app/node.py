@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from tallystick.app.index import OrderIndex
 from tallystick.app.ports import Clock, EntryStore, Ids, KeyRing, Store
 from tallystick.app.settings import NodeSettings
 from tallystick.core.agreement import Genesis
@@ -46,6 +47,8 @@ class Desk:
         )
         self.fold = Fold(self.genesis)
         self.fold.extend(self.space.acts())
+        self.index = OrderIndex(self.genesis, self.party)
+        self.index.changed(self.fold.record.orders)
 
     @property
     def name(self) -> str:
@@ -81,8 +84,8 @@ class Desk:
             if dict(self.store.sizes(self.id)) != self.space.sizes():
                 self._reload()
 
-    def commit(self, admission: Admission) -> frozenset[object]:
-        """Write ``admission`` in one transaction, then let memory follow; returns the orders that changed.
+    def commit(self, admission: Admission) -> None:
+        """Write ``admission`` in one transaction, then let memory follow.
 
         Raises:
             HeadMovedError: another process appended first; call ``refresh`` and stage again.
@@ -91,7 +94,7 @@ class Desk:
         with self.lock:
             self.store.append(admission)
             self.space.apply(admission)
-            return frozenset(self.fold.extend(admission.entries))
+            self.index.changed(self.fold.extend(admission.entries))
 
     def commit_fresh(self, stage: Callable[[], Admission | None]) -> Admission | None:
         """Stage on what the store holds now and commit; staged again when another process was quicker."""

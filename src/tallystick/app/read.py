@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 
 from tallystick.app import fields
+from tallystick.app.index import ENDED, OrderRow, Standing, partner_of, standing
 from tallystick.app.node import Desk
 from tallystick.core import due
 from tallystick.core.due import Clock, Overlay
@@ -23,10 +23,6 @@ from tallystick.core.orders import LIFE, OpenAct, OrderState, OrderView, Side, o
 
 PAGE_SIZE = 50
 SECONDS_PER_DAY = 86_400
-DONE = frozenset(
-    {OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.CANCELLED, OrderState.EXPIRED}
-)
-SETTLED = frozenset({OrderState.SETTLED, OrderState.CLOSED})
 
 
 @dataclass(frozen=True)
@@ -53,15 +49,6 @@ class Task:
     overlays: tuple[Overlay, ...]
 
 
-class Standing(StrEnum):
-    """The four answers an auditor asks for, of each order under which something was received."""
-
-    SETTLED = "settled"
-    OPEN = "open"
-    OVERDUE = "overdue"
-    UNKNOWN = "unknown"  # delivered and nobody has said what was received, or in dispute
-
-
 @dataclass(frozen=True)
 class Tally:
     """How many orders stand so, and what is at stake, by currency in minor units."""
@@ -85,27 +72,6 @@ class Home:
 
 
 @dataclass(frozen=True)
-class OrderRow:
-    """One order in a list. Amounts in minor units of ``currency``."""
-
-    order_id: EntryRef
-    number: str
-    state: OrderState
-    side: Side
-    partner: str
-    place: str
-    receiving_unit: str
-    need_from: int
-    currency: str | None
-    value: int
-    open_amount: int
-    next_due_on: int | None
-    overlays: tuple[Overlay, ...]
-    standing: Standing | None
-    flags: int
-
-
-@dataclass(frozen=True)
 class Filters:
     """How a list is narrowed; every field is a query parameter of the same name."""
 
@@ -117,6 +83,10 @@ class Filters:
     place: str = ""
     q: str = ""  # part of the number, unit or an item
     sort: str = "-need"
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.state or self.side or self.partner or self.standing or self.late or self.place or self.q)
 
 
 @dataclass(frozen=True)
@@ -173,76 +143,53 @@ def context_of(order: OrderView) -> fields.Context:
     return fields.Context(order.currency, {line.line: line.unit for line in order.lines})
 
 
-def standing(order: OrderView, overlays: Iterable[Overlay]) -> Standing | None:
-    """Return how an order stands to an auditor; None when nothing was delivered under it."""
-    if not order.deliveries:
-        return None
-    codes = {overlay.code for overlay in overlays}
-    if any(line.disputed for line in order.lines) or codes & {"RECEIPT_LATE", "EVIDENCE_MISSING"}:
-        return Standing.UNKNOWN
-    if order.state in SETTLED:
-        return Standing.SETTLED
-    return Standing.OVERDUE if codes & {"OVERDUE", "PAST_12M", "PAST_18M"} else Standing.OPEN
-
-
 def home(desk: Desk, reader: Reader, as_of: int) -> Home:
     """Return what needs whom now, and the four numbers."""
-    mine: list[Task] = []
-    ours: list[Task] = []
-    theirs: list[Task] = []
-    rows: list[OrderRow] = []
-    record = desk.record
+    with desk.lock:
+        record = desk.record
+        rows = desk.index.rows(record, as_of, "due")
+    tasks = [
+        task
+        for row in rows
+        if row.state not in ENDED and row.state is not OrderState.EXPIRED
+        for task in _tasks(desk, record.orders[row.order_id], row.overlays)
+    ]
     flags = _flags(record)
-    for order in record.orders.values():
-        if order.state in DONE or order.side_of(desk.party) is None:
-            if order.side_of(desk.party) is not None and order.deliveries:
-                rows.append(_row(desk, order, as_of, flags))
-            continue
-        overlays = due.overlays(order, desk.genesis.terms, as_of)
-        rows.append(_row(desk, order, as_of, flags, overlays))
-        if due.state_on(order, as_of) in DONE:
-            continue
-        for task in _tasks(desk, order, overlays):
-            if task.act.party != desk.party:
-                theirs.append(task)
-            elif reader.may(task.act):
-                mine.append(task)
-            else:
-                ours.append(task)
-
-    def by_due(task: Task) -> tuple[int, str]:
-        return (task.due_on if task.due_on is not None else 1 << 30, task.number)
-
-    late = [row for row in rows if any(overlay.late for overlay in row.overlays)]
-    soon = [row for row in rows if row not in late and any(not overlay.late for overlay in row.overlays)]
+    shown = [replace(row, flags=flags[row.order_id]) for row in rows if row.overlays]
     return Home(
         as_of=as_of,
-        mine=tuple(sorted(mine, key=by_due)),
-        ours=tuple(sorted(ours, key=by_due)),
-        theirs=tuple(sorted(theirs, key=by_due)),
-        late=tuple(sorted(late, key=lambda row: (row.next_due_on or 0, row.number))),
-        soon=tuple(sorted(soon, key=lambda row: (row.next_due_on or 0, row.number))),
-        findings=sum(flags.values()),
+        mine=_by_due(task for task in tasks if task.act.party == desk.party and reader.may(task.act)),
+        ours=_by_due(task for task in tasks if task.act.party == desk.party and not reader.may(task.act)),
+        theirs=_by_due(task for task in tasks if task.act.party != desk.party),
+        late=tuple(row for row in shown if row.late),
+        soon=tuple(row for row in shown if not row.late),
+        findings=flags.total(),
         numbers=_numbers(rows),
     )
 
 
+def _by_due(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    return tuple(sorted(tasks, key=lambda task: (task.due_on is None, task.due_on or 0, task.number)))
+
+
 def _tasks(desk: Desk, order: OrderView, overlays: tuple[Overlay, ...]) -> list[Task]:
     clocks = due.clocks(order, desk.genesis.terms)
-    found = []
-    for party in (order.receiver, order.provider):
-        for act in open_acts(order, party):
-            if act.primary:
-                due_on = min((c.due_on for c in clocks if c.done_on is None and act.kind in c.met_by), default=None)
-                partner = desk.party_code(_partner(order, desk.party))
-                found.append(
-                    Task(order.order_id, order.number, act, order.state, partner, order.place, due_on, overlays)
-                )
-    return found
-
-
-def _partner(order: OrderView, party: int) -> int:
-    return order.provider if order.receiver == party else order.receiver
+    partner = desk.party_code(partner_of(order, desk.party))
+    return [
+        Task(
+            order_id=order.order_id,
+            number=order.number,
+            act=act,
+            state=order.state,
+            partner=partner,
+            place=order.place,
+            due_on=min((c.due_on for c in clocks if c.done_on is None and act.kind in c.met_by), default=None),
+            overlays=overlays,
+        )
+        for party in (order.receiver, order.provider)
+        for act in open_acts(order, party)
+        if act.primary
+    ]
 
 
 def _flags(record: Record) -> Counter[EntryRef]:
@@ -254,112 +201,38 @@ def _numbers(rows: Iterable[OrderRow]) -> dict[Standing, Tally]:
     counts: Counter[Standing] = Counter()
     amounts: dict[Standing, Counter[str]] = {which: Counter() for which in Standing}
     for row in rows:
-        if row.standing is None:
-            continue
-        counts[row.standing] += 1
-        if row.currency:
-            amounts[row.standing][row.currency] += row.value if row.standing is Standing.SETTLED else row.open_amount
+        if row.standing is not None:
+            counts[row.standing] += 1
+            if row.currency:
+                at_stake = row.value if row.standing is Standing.SETTLED else row.open_amount
+                amounts[row.standing][row.currency] += at_stake
     return {which: Tally(counts[which], tuple(sorted(amounts[which].items()))) for which in Standing}
-
-
-def _row(
-    desk: Desk,
-    order: OrderView,
-    as_of: int,
-    flags: Mapping[EntryRef, int],
-    overlays: tuple[Overlay, ...] | None = None,
-) -> OrderRow:
-    if overlays is None:
-        overlays = due.overlays(order, desk.genesis.terms, as_of)
-    clocks = due.clocks(order, desk.genesis.terms)
-    return OrderRow(
-        order_id=order.order_id,
-        number=order.number,
-        state=due.state_on(order, as_of),
-        side=order.side_of(desk.party) or Side.EITHER,
-        partner=desk.party_code(_partner(order, desk.party)),
-        place=order.place,
-        receiving_unit=order.receiving_unit,
-        need_from=order.need_from,
-        currency=order.currency,
-        value=order.accrued or order.agreed_value,
-        open_amount=order.open_amount,
-        next_due_on=min((clock.due_on for clock in clocks if clock.done_on is None), default=None),
-        overlays=overlays,
-        standing=standing(order, overlays),
-        flags=flags.get(order.order_id, 0),
-    )
-
-
-_SORTS = {
-    "need": lambda row: (row.need_from, row.number),
-    "number": lambda row: (row.number,),
-    "state": lambda row: (list(OrderState).index(row.state), row.number),
-    "due": lambda row: (row.next_due_on if row.next_due_on is not None else 1 << 30, row.number),
-    "value": lambda row: (row.currency or "", row.value, row.number),
-    "open": lambda row: (row.currency or "", row.open_amount, row.number),
-}
 
 
 def orders(desk: Desk, filters: Filters, as_of: int, page: int = 1, size: int = PAGE_SIZE) -> OrderList:
     """Return one page of orders. A page out of range is the last one; ``size`` 0 means all."""
-    record = desk.record
+    with desk.lock:
+        record = desk.record
+        rows = desk.index.rows(record, as_of, filters.sort)
+        states = dict(desk.index.states(record, as_of))
+    kept = [row for row in rows if _fits(row, filters)] if filters.narrows else rows
+    pages = max(1, -(-len(kept) // size)) if size else 1
+    page = min(max(1, page), pages)
     flags = _flags(record)
-    text = filters.q.strip().lower()
-    states: Counter[str] = Counter()
-    kept: list[OrderView] = []
-    for order in record.orders.values():
-        side = order.side_of(desk.party)
-        if side is None:
-            continue
-        states[order.state] += 1
-        if filters.side and side != filters.side:
-            continue
-        if filters.place and order.place != filters.place.upper():
-            continue
-        if filters.partner and desk.party_code(_partner(order, desk.party)) != filters.partner:
-            continue
-        if text and not _mentions(order, text):
-            continue
-        kept.append(order)
-    narrow = filters.state or filters.standing or filters.late
-    plain_sort = filters.sort.lstrip("-") in {"need", "number"}
-    reverse = filters.sort.startswith("-")
-    if narrow or not plain_sort or not size:
-        rows = [row for row in (_row(desk, order, as_of, flags) for order in kept) if _fits(row, filters)]
-        rows.sort(key=_SORTS.get(filters.sort.lstrip("-"), _SORTS["need"]), reverse=reverse)
-        total = len(rows)
-        page, pages = _clamp(page, total, size)
-        shown = rows[(page - 1) * size : page * size] if size else rows
-    else:
-        # The common list touches clocks only for the page it shows: 100,000 orders stay quick.
-        by_number = filters.sort.lstrip("-") == "number"
-        kept.sort(key=lambda o: (o.number,) if by_number else (o.need_from, o.number), reverse=reverse)
-        total = len(kept)
-        page, pages = _clamp(page, total, size)
-        shown = [_row(desk, order, as_of, flags) for order in kept[(page - 1) * size : page * size]]
-    return OrderList(tuple(shown), total, page, pages, dict(states))
-
-
-def _clamp(page: int, total: int, size: int) -> tuple[int, int]:
-    pages = max(1, -(-total // size)) if size else 1
-    return min(max(1, page), pages), pages
-
-
-def _mentions(order: OrderView, text: str) -> bool:
-    return (
-        text in order.number.lower()
-        or text in order.receiving_unit.lower()
-        or any(text in line.item.lower() for line in order.lines)
-    )
+    shown = kept[(page - 1) * size : page * size] if size else kept
+    return OrderList(tuple(replace(row, flags=flags[row.order_id]) for row in shown), len(kept), page, pages, states)
 
 
 def _fits(row: OrderRow, filters: Filters) -> bool:
     codes = {overlay.code for overlay in row.overlays}
     return (
         (not filters.state or row.state == filters.state)
+        and (not filters.side or row.side == filters.side)
+        and (not filters.partner or row.partner == filters.partner)
         and (not filters.standing or row.standing == filters.standing)
-        and (not filters.late or bool(codes) if filters.late in ("", "any") else filters.late in codes)
+        and (not filters.place or row.place == filters.place.strip().upper())
+        and (not filters.late or (row.late if filters.late == "any" else filters.late in codes))
+        and (not filters.q or filters.q.strip().lower() in row.text)
     )
 
 
@@ -375,7 +248,7 @@ def order(desk: Desk, order_id: EntryRef, reader: Reader, as_of: int) -> OrderDe
     ours = (
         () if state is OrderState.EXPIRED and view.side_of(desk.party) is Side.RECEIVER else open_acts(view, desk.party)
     )
-    partner = _partner(view, desk.party)
+    partner = partner_of(view, desk.party)
     return OrderDetail(
         view=view,
         state=state,

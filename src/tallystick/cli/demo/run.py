@@ -245,14 +245,14 @@ def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> i
 
 
 def _welcome(links: Sequence[Link], say: Say) -> None:
-    say("")
     for code, (_, party_name, _, port, _) in NODES.items():
+        say("")
         say(f"{party_name}: http://127.0.0.1:{port}/")
-        width = max(len(link.post) for link in links)
         for link in links:
             if link.party == code:
-                say(f"  {link.post:<{width}}  {link.url}   ({link.what})")
-        say("")
+                say(f"  {link.post}: {link.what}")
+                say(f"    {link.url}")
+    say("")
     say("Each link signs in once; run the demo again for new ones. Use two browsers or profiles to be both sides.")
     say("Ctrl-C stops both nodes; everything is kept.")
 
