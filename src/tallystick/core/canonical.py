@@ -140,6 +140,9 @@ def _check(value: object, max_depth: int, max_items: int) -> int:
                     raise MalformedBytesError(what="an integer beyond 64 bits")
             elif kind is str or kind is bytes or item is None or kind is bool or isinstance(item, (int, str)):
                 pass
+            elif isinstance(item, tuple):  # a named one of ours, likewise
+                holds = True
+                below += item
             elif isinstance(item, Mapping):
                 holds = True
                 _check_keys(item)
