@@ -188,7 +188,7 @@ def _page(request: HttpRequest, status: int, told: Message, *, code: str) -> Htt
 # ---- the views Django calls by name
 
 
-def not_there(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 # Django's
+def not_there(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # Django's
     told = Message(
         _("There is no such page here, or it is not for you to see."),
         _("Check the address, or begin at the home page."),
@@ -204,7 +204,7 @@ def not_allowed(request: HttpRequest, exception: Exception | None = None) -> Htt
     return _page(request, HTTPStatus.FORBIDDEN, told, code="not-allowed")
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001 # Django's
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # Django's
     told = Message(_("This request cannot be read."), _("Go back, reload the page and try again."))
     return _page(request, HTTPStatus.BAD_REQUEST, told, code="bad-request")
 

@@ -23,6 +23,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from tallystick.core import calendar
+from tallystick.core.due import Clock
 from tallystick.core.entries import Duty
 from tallystick.core.orders import OrderState
 from tallystick.web import formats, messages, words
@@ -264,15 +265,8 @@ def field(bound: BoundField, **options: Any) -> dict[str, Any]:
     return {"field": bound, **options}
 
 
-class _Clock(Protocol):
-    kind: Any
-    base_on: int
-    due_on: int
-    done_on: int | None
-
-
 @register.inclusion_tag("_settlement_clock.html")
-def settlement_clock(clocks: Sequence[_Clock], as_of: int) -> dict[str, Any]:
+def settlement_clock(clocks: Sequence[Clock], as_of: int) -> dict[str, Any]:
     """The due dates of an order on one line from hand-over to the last day, with today on it."""
     if not clocks:
         return {"marks": ()}
@@ -285,7 +279,7 @@ def settlement_clock(clocks: Sequence[_Clock], as_of: int) -> dict[str, Any]:
 
     marks = [
         {
-            "word": words.CLOCKS.get(str(getattr(c.kind, "value", c.kind)), str(c.kind)),
+            "word": words.CLOCKS[c.kind],
             "base_on": c.base_on, "due_on": c.due_on, "done_on": c.done_on,
             "state": "done" if c.done_on is not None else ("late" if c.due_on < as_of else "open"),
             "late_days": max(0, (c.done_on if c.done_on is not None else as_of) - c.due_on),

@@ -16,9 +16,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from tallystick.app.ports import PeerStatus
+from tallystick.core.agreement import Allowance, Origin
+from tallystick.core.due import ClockKind
 from tallystick.core.entries import Duty, Kind, Means, Outcome, PriceBasis, Reason
 from tallystick.core.findings import Weight
+from tallystick.core.ledger import AccountKind, ItemState
 from tallystick.core.orders import Fulfilment, LineSettlement, OrderState, Side
+from tallystick.core.quantity import Rounding
 
 Word = str | Promise
 
@@ -189,6 +194,27 @@ BADGES: Mapping[type[Enum], Mapping[Enum, Badge]] = MappingProxyType({
         Weight.FLAG: Badge(_("Look at this"), "warn", "warn"),
         Weight.TOLD: Badge(_("For information"), "p5", "off"),
     },
+    ItemState: {
+        ItemState.UNBILLED: Badge(_("Not billed"), "p1", "live"),
+        ItemState.BILLED: Badge(_("Billed"), "p2", "live"),
+        ItemState.DISPUTED: Badge(_("Disputed"), "gap", "warn"),
+    },
+    PeerStatus: {
+        PeerStatus.PENDING_OUT: Badge(_("Waits for their confirmation"), "clock", "wait"),
+        PeerStatus.KNOCK: Badge(_("Asks to be paired"), "warn", "warn"),
+        PeerStatus.CONFIRMED: Badge(_("Paired"), "tally", "good"),
+        PeerStatus.REFUSED: Badge(_("Pairing refused"), "cross", "stop"),
+    },
+    Origin: {
+        Origin.FACT: Badge(_("Fact"), "tick", "good"),
+        Origin.FROM_MEMORY: Badge(_("To be confirmed"), "warn", "warn"),
+        Origin.DEFAULT: Badge(_("Default"), "p0", "wait"),
+    },
+    Allowance: {
+        Allowance.ALLOWED: Badge(_("Allowed"), "tick", "good"),
+        Allowance.NEEDS_CONSENT: Badge(_("Needs consent"), "p2", "warn"),
+        Allowance.REFUSED: Badge(pgettext_lazy("category", "Refused"), "cross", "stop"),
+    },
 })  # fmt: skip
 
 # What the clock adds to an order (docs/spec/orders.md, "Due dates"), and states of nodes, people and comparisons.
@@ -197,6 +223,8 @@ OTHER_BADGES: Mapping[str, Badge] = MappingProxyType({
     "OVERDUE": Badge(_("Overdue"), "warn", "stop"),
     "DUE_SOON": Badge(_("Due soon"), "clock", "warn"),
     "PAST_12M": Badge(_("Past 12 months"), "warn", "stop"),
+    "PAST_18M": Badge(_("Past 18 months"), "warn", "stop"),
+    "RECEIPT_ESCALATED": Badge(_("Receipt long overdue"), "warn", "stop"),
     "RECEIPT_LATE": Badge(_("Receipt late"), "warn", "warn"),
     "EXPIRED": Badge(_("Offer expired"), "bar", "off"),
     "in-step": Badge(_("In step"), "tally", "good"),
@@ -210,21 +238,28 @@ OTHER_BADGES: Mapping[str, Badge] = MappingProxyType({
     "void-entry": Badge(_("Void"), "cross", "stop"),
     "active": Badge(_("Active"), "tick", "good"),
     "ended": Badge(_("Ended"), "bar", "off"),
-    "fact": Badge(_("Fact"), "tick", "good"),
-    "default": Badge(_("Default"), "p0", "wait"),
-    "from-memory": Badge(_("To be confirmed"), "warn", "warn"),
 })  # fmt: skip
 
-# Names of the clocks that run on an order: core.due.Clock.kind.
-CLOCKS: dict[str, Word] = {
-    "receipt": _("Receipt"),
-    "claim": _("Claim window"),
-    "invoice": _("Invoice"),
-    "payment": _("Payment"),
-    "settlement": _("Settlement"),
-    "offer": _("Offer valid"),
-    "need": _("Needed"),
-}
+CLOCKS: Mapping[ClockKind, Word] = MappingProxyType({
+    ClockKind.OFFER: _("Offer valid"),
+    ClockKind.NEED: _("Needed"),
+    ClockKind.RECEIPT: _("Receipt"),
+    ClockKind.INVOICE: _("Invoice"),
+    ClockKind.PAYMENT: _("Payment"),
+    ClockKind.SETTLEMENT: _("Settlement"),
+})  # fmt: skip
+
+ACCOUNT_KINDS: Mapping[AccountKind, Word] = MappingProxyType({
+    AccountKind.ASSET: _("Owed to us, and cash"),
+    AccountKind.LIABILITY: _("Owed by us"),
+    AccountKind.FLOW: _("Given and got"),
+    AccountKind.MEMO: _("Memoranda"),
+})  # fmt: skip
+
+ROUNDINGS: Mapping[Rounding, Word] = MappingProxyType({
+    Rounding.HALF_UP: _("Halves are rounded up"),
+    Rounding.HALF_EVEN: _("Halves are rounded to the even neighbour"),
+})  # fmt: skip
 
 
 def kind(code: int) -> Word:
@@ -245,6 +280,7 @@ def badge(state: Enum | str) -> Badge:
 
 NAMES: Mapping[type[Enum], Mapping[Any, Word]] = MappingProxyType({
     Kind: KINDS, Duty: DUTIES, Means: MEANS, PriceBasis: BASES, Reason: REASONS, Outcome: OUTCOMES, Side: SIDES,
+    ClockKind: CLOCKS, AccountKind: ACCOUNT_KINDS, Rounding: ROUNDINGS,
 })  # fmt: skip
 
 

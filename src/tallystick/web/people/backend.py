@@ -15,7 +15,7 @@ class PersonBackend(BaseBackend):
 
     def authenticate(
         self,
-        request: HttpRequest | None,  # noqa: ARG002 # Django's
+        request: HttpRequest | None,  # Django's
         username: str | None = None,
         password: str | None = None,
         **_: Any,
