@@ -232,7 +232,8 @@ class _Plot:
             return self._done()
         order = self._order(offer)
         accepting = self._who(Duty.ACCEPTING, provider)
-        pay_to = f"{('Bureau of Finance', 'Controller of Defence Accounts')[provider]}, account {self.which[Duty.BILLING] + 1}"
+        payee = ("Bureau of Finance", "Controller of Defence Accounts")[provider]
+        pay_to = f"{payee}, account {self.which[Duty.BILLING] + 1}"
         acceptance = self._act(provider, order, order, (0.1, 2), lambda *_: e.Acceptance(accepting, pay_to))
         if fate < 0.05:
             ordering = self._who(Duty.ORDERING, receiver)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import corpus as c
@@ -20,8 +20,6 @@ from tallystick.core.entries import Adopt, Draft
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.replication import Exchange
 from tallystick.core.space import Admission, Space
-
-Signer = Callable[[int, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,8 +195,3 @@ class Drive:
 
 def travel(corpus: Corpus, interval: int, dictionary: bytes = b"") -> Journey:
     return Drive(corpus, interval, dictionary).run()
-
-
-def bundles_of(journey: Journey) -> Iterator[bytes]:
-    for bundle in journey.bundles:
-        yield bundle.data
