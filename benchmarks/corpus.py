@@ -256,19 +256,20 @@ class _Plot:
                 last = self._resolution(last)
         invoice = self._invoice(last, acceptance, receipts)
         total = self._total()
+        told, days = invoice, (15.0, 55.0)
         if dice.random() < 0.3:
             paying = self._who(Duty.PAYING, receiver)
-            reference = f"PAY{dice.randrange(10**6):06d}"
-            self._act(
+            advice = f"PAY{dice.randrange(10**6):06d}"
+            told = self._act(
                 receiver, invoice, invoice, (5, 40),
-                lambda _, t: e.PaymentAdvice(paying, total, t // DAY + 1, reference),
+                lambda _, t: e.PaymentAdvice(paying, total, t // DAY + 1, advice),
             )  # fmt: skip
+            days = (2.0, 10.0)
         billing = self._who(Duty.BILLING, provider)
         reference = f"{dice.randrange(10**8):08d}"
         funds = self._act(
-            provider, invoice, invoice, (15, 55),
-            lambda _, t: e.FundsReceived(billing, total, 0, t // DAY, reference),
-        )  # fmt: skip
+            provider, told, invoice, days, lambda _, t: e.FundsReceived(billing, total, 0, t // DAY, reference)
+        )
         return self._close(funds, acceptance)
 
     def _request(self) -> int:
