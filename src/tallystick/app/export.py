@@ -213,7 +213,7 @@ def hledger_journal(record: Record, genesis: Genesis, party: str | None = None) 
     lines += [_hledger_commodity(code) for code in sorted({t.commodity for t in transactions})]
     lines.append("")
     lines += [
-        f"account {account}  ; type: {_HLEDGER_TYPES[kind_of(account)]}"
+        f"account {account}  ; type: {_hledger_type(account)}"
         for account in record.ledger.accounts()
         if party in {None, account.split(":")[0]}
     ]
@@ -222,6 +222,10 @@ def hledger_journal(record: Record, genesis: Genesis, party: str | None = None) 
             if party in {None, side}:
                 lines += ["", *_hledger_transaction(record, transaction, side)]
     return "\n".join(lines) + "\n"
+
+
+def _hledger_type(account: str) -> str:
+    return "R" if account.endswith(":given") else _HLEDGER_TYPES[kind_of(account)]  # what is given is revenue
 
 
 def _hledger_commodity(code: str) -> str:

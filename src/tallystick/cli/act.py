@@ -16,6 +16,7 @@ from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.cli.orders import finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
+from tallystick.core import canonical
 from tallystick.core.entries import (
     ADMIN_KINDS,
     BODIES,
@@ -26,6 +27,8 @@ from tallystick.core.entries import (
     Invoice,
     Kind,
     Request,
+    Unreadable,
+    to_array,
 )
 from tallystick.core.errors import ActRefusedError, LocalError
 from tallystick.core.fold import Trial
@@ -91,7 +94,8 @@ def act(
         return
     entry = write.sign(desk, draft, looked_at=seen.order_digest)
     if as_json:
-        print_json(_told(seen, who) | {"signed": True, "entry": str(entry.ref)})
+        leaf = desk.space.stored(entry.ref).leaf  # the first of a block of 256 gets its salt only now
+        print_json(_told(seen, who) | {"leaf": leaf.hex(), "signed": True, "entry": str(entry.ref)})
     else:
         say(f"\nSigned: entry {entry.ref}.")
 
@@ -177,6 +181,7 @@ def _told(seen: write.Preview, who: read.Officer) -> dict[str, Any]:
         "officer": {"grant": who.grant, "post": who.post},
         "at": iso(entry.t),
         "fields": fields.to_json(entry.body, context),
+        "bytes": canonical.encode(to_array(entry.body)).hex() if not isinstance(entry.body, Unreadable) else "",
         "leaf": seen.leaf.hex(),
         "counts": not trial.void,
         "findings": [finding_json(finding) for finding in trial.findings],
@@ -216,7 +221,7 @@ def _show(seen: write.Preview, who: read.Officer, as_json: bool) -> None:
     )
     say()
     json.dump(told["fields"], sys.stdout, ensure_ascii=False, indent=2)
-    say(f"\n\nBytes to be signed ({len(seen.leaf)}): {told['leaf']}")
+    say(f"\n\nBytes to be signed: {told['bytes']}")
     if told["posts"]:
         say("\nPosts:")
         rows = [(post["rule"], post["account"], post["amount"]) for post in told["posts"]]

@@ -57,7 +57,9 @@ def backup(shell: Shell, folder: Path, keys: bool, as_json: bool) -> None:
 @click.option("--database", help="Another database than in the backup's node.toml: a file, or postgresql://…")
 @pass_shell
 def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None) -> None:
-    """Make a node in --node from the backup in FOLDER. Never writes over anything.
+    """Make a node in --node from the backup in FOLDER.
+
+    Never writes over anything.
 
     The restored node may be behind what it had signed and sent. Exchange with every partner before anything is signed
     on it, so that it hears its own later entries; a node that signs before that makes a second history, which partners

@@ -7,7 +7,6 @@ lines of the list stand here for the same reason; a test keeps them equal to the
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,9 +40,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "warrant": ("warrants:warrant", "Grant, revoke and list officers' warrants."),
     "invite": ("people:invite", "Make a one-time sign-in link for a person."),
     "verify": ("verify:verify", "Check a record again from its bytes: signatures, order and meaning."),
-    "export": ("verify:export", "Write an agreement's logs for an auditor."),
-    "backup": ("keep:backup", "Copy this node while it works."),
-    "restore": ("keep:restore", "Make a node from a backup."),
+    "export": ("verify:export", "Write an agreement's logs into a new FOLDER for an auditor."),
+    "backup": ("keep:backup", "Copy this node into a new FOLDER while it works."),
+    "restore": ("keep:restore", "Make a node in --node from the backup in FOLDER."),
 })  # fmt: skip
 
 
@@ -115,8 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except PermissionError as error:
         return _tell(LocalError("not-allowed", path=str(error.filename), why=error.strerror), EXIT_NOT_ALLOWED)
-    except BrokenPipeError:  # whoever read our output had enough: `tallystick order list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # click, when whoever read our output had enough: `tallystick order list | head`
         return EXIT_OK
     except OSError as error:
         from tallystick.stores.rules import disk_unavailable

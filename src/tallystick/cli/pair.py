@@ -82,9 +82,7 @@ def look(card: Path, as_json: bool) -> None:
 @click.option("--out", type=_FILE, help="Write the proposal to a file, to be carried.")
 @click.option("--send", is_flag=True, help="Deliver it to the partner's node now.")
 @pass_shell
-def propose(
-    shell: Shell, card: Path, profile: str, name: str, compared: str, out: Path | None, send: bool
-) -> None:
+def propose(shell: Shell, card: Path, profile: str, name: str, compared: str, out: Path | None, send: bool) -> None:
     """Adopt an agreement with the partner of CARD here, and ask its node for the same."""
     if not (out or send):
         raise click.UsageError("Say --out FILE to carry the proposal, or --send to deliver it now.")

@@ -58,8 +58,8 @@ def serve(shell: Shell, quiet: bool) -> None:
         server.on_startup(lambda: say(f"{settings.node_name} of {settings.party}: {settings.url}/  (stop with Ctrl-C)"))
     try:
         server.serve()
-    except FatalError as error:
-        raise LocalError("not-served", why=str(error) or type(error).__name__) from None
+    except (FatalError, SystemExit) as error:  # the latter when the worker process ended by itself
+        raise LocalError("not-served", why=f"{type(error).__name__} {error}") from None
     if not quiet:
         say("Stopped.")
 

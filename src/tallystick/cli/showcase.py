@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ import click
 @click.option("--no-serve", is_flag=True, help="Only build it, or bring it up to date.")
 @click.option("--fresh", is_flag=True, help="Start over.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
-def demo(folder: Path, no_serve: bool, fresh: bool, no_browser: bool) -> None:
+def demo(folder: Path, no_serve: bool, fresh: bool, no_browser: bool) -> int:
     """Build and run two paired nodes with a year of history.
 
     Japan on 127.0.0.1:8101 and India on 127.0.0.1:8102, each in its own folder. Resumes what is there. Stop with
@@ -23,4 +22,4 @@ def demo(folder: Path, no_serve: bool, fresh: bool, no_browser: bool) -> None:
     """
     from tallystick.cli.demo.run import run
 
-    sys.exit(run(folder, serve=not no_serve, fresh=fresh, browser=not no_browser))
+    return run(folder, serve=not no_serve, fresh=fresh, browser=not no_browser)

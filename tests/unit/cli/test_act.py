@@ -1,0 +1,143 @@
+"""Acts are shown before they are signed, and what would not count is refused with its reason."""
+
+import json
+
+import pytest
+
+from tallystick.cli.act import _put
+from tallystick.core.errors import LocalError
+
+LINE = {
+    "line": 1, "category": "WATR", "item": "water", "nsn": "", "unit": "TNE", "quantity": "320.000",
+    "tolerance_permille": 0, "means": "reimbursement",
+}  # fmt: skip
+REQUEST = {
+    "situation": "a", "need_from": "2027-02-18", "need_to": "2027-02-21", "place": "INVTZ",
+    "receiving_unit": "JS Example", "lines": [LINE],
+}  # fmt: skip
+
+
+@pytest.fixture
+def request_of(pair, tmp_path):
+    def say(*options, **changes):
+        path = tmp_path / "fields.json"
+        path.write_text(json.dumps(REQUEST | changes), encoding="utf-8")
+        return pair("jp", "act", "request", "--fields", path, *options)
+
+    return say
+
+
+def entries(pair, code="jp"):
+    return pair.done(code, "status", "--json").json["agreements"][0]["entries"]
+
+
+def test_a_preview_signs_nothing(pair, request_of):
+    before = entries(pair)
+    ran = request_of()
+    assert ran.code == 0
+    assert '"quantity": "320.000"' in ran.out
+    assert "order        JPIN/JP/2026/0001" in ran.out
+    assert "Bytes to be signed" in ran.out
+    assert "Nothing was signed. Sign with --yes." in ran.out
+    assert entries(pair) == before
+
+
+def test_what_is_shown_is_what_is_signed(pair, request_of):
+    shown = request_of("--json").json
+    assert shown["signed"] is False
+    signed = request_of("--json", "--yes").json
+    assert signed["signed"] is True
+    same = ("kind", "officer", "fields", "bytes", "counts", "findings", "posts", "order", "state")
+    assert {name: shown[name] for name in same} == {name: signed[name] for name in same}
+    assert entries(pair) == 14 + 1
+
+
+@pytest.mark.parametrize("yes", [[], ["--yes"]])
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"lines": [LINE | {"quantity": "0"}]}, "bad-quantity"),
+        ({"lines": [LINE | {"category": "AMMO"}]}, "not-allowed-category"),
+        ({"need_to": "2027-02-17"}, "bad-dates"),
+        ({"situation": "z"}, "not-allowed-situation"),
+        ({"lines": [LINE | {"unit": "PARSEC"}]}, "unknown-unit"),
+        ({"lines": [LINE | {"quantity": "1.0001"}]}, "too-many-decimals"),
+        ({"lines": []}, "field-out-of-limits"),
+        ({"need_from": "18 February"}, "field-not-a-date"),
+        ({"who": 3, "extra": 1}, "field-unknown"),
+    ],
+)
+def test_what_would_not_count_is_refused_with_its_reason(pair, request_of, changes, code, yes):
+    before = entries(pair)
+    ran = request_of(*yes, **changes)
+    assert (ran.code, ran.err.rstrip().rpartition("code: ")[2]) == (2, code)
+    assert entries(pair) == before
+
+
+def test_the_officer_is_found_by_post_by_number_or_alone(pair, request_of):
+    (staff,) = [row for row in pair.done("jp", "warrant", "list", "--json").json if row["post"] == "Fleet staff"]
+    assert request_of("--json").json["officer"] == {"grant": staff["grant"], "post": "Fleet staff"}
+    for name in ("Fleet staff", "fleet STAFF", staff["grant"]):
+        assert request_of("--as", name, "--json").json["officer"]["grant"] == staff["grant"]
+    assert "code: unknown-officer" in request_of("--as", "Captain").err
+    assert "code: duty-missing" in request_of("--as", "Comptroller").err
+    pair.done("jp", "warrant", "grant", "--post", "Second staff", "--duty", "requester")
+    ran = request_of()
+    assert (ran.code, "Fleet staff" in ran.err, "Second staff" in ran.err) == (2, True, True)
+    pair.done("jp", "warrant", "revoke", "Second staff", "--yes")
+    assert request_of().code == 0
+
+
+def test_revoking_asks_first_and_bites_afterwards(pair, request_of):
+    assert "Would revoke Fleet staff" in pair.done("jp", "warrant", "revoke", "Fleet staff").out
+    assert request_of("--as", "Fleet staff").code == 0
+    pair.done("jp", "warrant", "revoke", "Fleet staff", "--yes")
+    assert "code: warrant-revoked" in request_of("--as", "Fleet staff").err
+    assert "code: already-revoked" in pair("jp", "warrant", "revoke", "Fleet staff").err
+
+
+def test_one_warrant_cannot_hold_duties_that_must_be_apart(pair):
+    ran = pair("jp", "warrant", "grant", "--post", "Both", "--duty", "ordering", "--duty", "paying")
+    assert (ran.code, "code: duties-conflict" in ran.err) == (2, True)
+
+
+def test_administrators_acts_have_their_own_commands(pair):
+    assert "code: act-of-administrator" in pair("jp", "act", "grant").err
+    assert "code: unknown-kind" in pair("jp", "act", "dance").err
+
+
+@pytest.mark.parametrize(("on", "code"), [("16.99", "unknown-entry"), ("sixteen", "not-an-entry")])
+def test_the_object_must_be_there(pair, on, code):
+    assert f"code: {code}" in pair("in", "act", "decline", "--on", on, "--field", "reason=not-stated").err
+
+
+def test_numbers_are_given_by_themselves(pair, request_of):
+    assert [request_of("--json", "--yes").json["order"] for _ in range(2)] == ["JPIN/JP/2026/0001", "JPIN/JP/2026/0002"]
+    assert request_of("--json", serial=7).json["order"] == "JPIN/JP/2026/0007"
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '"x"', ""])
+def test_fields_that_are_no_json_object(pair, tmp_path, text):
+    path = tmp_path / "fields.json"
+    path.write_text(text)
+    assert "code: fields-not-json" in pair("jp", "act", "request", "--fields", path).err
+
+
+def test_fields_from_options():
+    given = {"situation": "a"}
+    for pair in ("place=INVTZ", "lines[0].line=1", "lines[0].item=a=b", "lines[1].line=2", "receipts[0]=17.2"):
+        _put(given, pair)
+    assert given == {
+        "situation": "a",
+        "place": "INVTZ",
+        "lines": [{"line": "1", "item": "a=b"}, {"line": "2"}],
+        "receipts": ["17.2"],
+    }
+
+
+@pytest.mark.parametrize(
+    "wrong", ["place", "=x", "lines[1].line=1", "lines[0]x=1", "a..b=1", "Place=x", "situation.deep=1", "place[0]=1"]
+)
+def test_options_that_are_no_fields(wrong):
+    with pytest.raises(LocalError, match="field-option-wrong"):
+        _put({"situation": "a", "place": "x"}, wrong)

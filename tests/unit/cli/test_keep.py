@@ -1,0 +1,150 @@
+"""Backups are whole, restores write over nothing, and verification finds any change."""
+
+import shutil
+import sqlite3
+import stat
+
+import pytest
+
+
+def digest(pair, code="jp"):
+    return pair.done(code, "digest", "--json").json[0]["digest"]
+
+
+@pytest.fixture
+def backup(pair):
+    pair.done("jp", "backup", pair.folder / "copy", "--keys")
+    return pair.folder / "copy"
+
+
+def test_a_backup_restores_to_the_same_node(pair, backup):
+    pair.done("new", "restore", backup)
+    assert digest(pair, "new") == digest(pair)
+    told = {code: pair.done(code, "status", "--json").json for code in ("jp", "new")}
+    for status in told.values():
+        status.pop("folder")
+    assert told["new"] == told["jp"]
+    keys = pair.folder / "new" / "keys"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in keys.iterdir()} == {0o600}
+    pair.done("new", "warrant", "grant", "--post", "After the restore", "--duty", "auditor")
+
+
+def test_a_backup_without_keys_says_so_and_needs_them_again(pair):
+    ran = pair.done("jp", "backup", pair.folder / "copy")
+    assert "The keys are not in it" in ran.out
+    assert not (pair.folder / "copy" / "keys").exists()
+    assert "code: backup-without-keys" in pair("new", "restore", pair.folder / "copy").err
+    pair.done("new", "restore", pair.folder / "copy", "--keys", pair.folder / "jp" / "keys")
+    assert digest(pair, "new") == digest(pair)
+
+
+@pytest.mark.parametrize("command", [["backup", "{there}"], ["export", "{there}"]])
+def test_nothing_is_written_over(pair, command):
+    there = pair.folder / "there"
+    there.mkdir()
+    (there / "mine.txt").write_text("mine")
+    ran = pair("jp", *[word.format(there=there) for word in command])
+    assert (ran.code, "code: folder-not-empty" in ran.err) == (2, True)
+    assert [path.name for path in there.iterdir()] == ["mine.txt"]
+
+
+def test_a_node_is_not_restored_over(pair, backup):
+    before = digest(pair, "in")
+    assert "code: node-exists" in pair("in", "restore", backup).err
+    assert digest(pair, "in") == before
+
+
+def test_a_restore_into_another_database_is_the_same(pair, backup):
+    pair.done("new", "restore", backup, "--database", "elsewhere.db")
+    assert (pair.folder / "new" / "elsewhere.db").exists()
+    assert digest(pair, "new") == digest(pair)
+
+
+def test_what_is_no_backup(pair):
+    (pair.folder / "jp" / "node.db").rename(pair.folder / "moved.db")
+    assert "code: not-a-backup" in pair("new", "restore", pair.folder / "jp").err
+    assert not (pair.folder / "new").exists()
+
+
+# ---- verify
+
+
+def verified(pair, *what):
+    return pair.done("jp", "verify", *what, "--json").json
+
+
+def test_every_form_of_the_record_verifies_to_the_same(pair, backup):
+    pair.done("jp", "export", pair.folder / "export")
+    node, *others = (
+        verified(pair, *what)
+        for what in (
+            [],
+            [pair.folder / "jp"],
+            [pair.folder / "jp" / "node.db"],
+            [backup],
+            [backup / "node.db"],
+            [pair.folder / "export"],
+        )
+    )
+    assert node[0]["digest"] == digest(pair)
+    for other in others:
+        for results in (node, other):
+            for log in results[0]["logs"]:
+                log.pop("signed", None)
+        assert other == node
+
+
+def test_an_export_is_signed_to_its_last_leaf(pair):
+    pair.carry()
+    pair.done("jp", "export", pair.folder / "export")
+    (result,) = verified(pair, pair.folder / "export")
+    assert [(log["leaves"], log["signed"]) for log in result["logs"] if log["party"] == "JP"] == [
+        (log["leaves"], log["leaves"]) for log in result["logs"] if log["party"] == "JP"
+    ]
+
+
+def test_an_export_needs_no_node(pair, run, tmp_path):
+    pair.done("jp", "export", pair.folder / "export")
+    shutil.rmtree(pair.folder / "jp")
+    assert run("--node", tmp_path / "nowhere", "verify", pair.folder / "export").code == 0
+
+
+CHANGES = {
+    "a segment": ("UPDATE record_leaves SET core = ? WHERE log = 0 AND idx = 3", "core"),
+    "a leaf": ("UPDATE record_leaves SET leaf = ? WHERE log = 0 AND idx = 3", "leaf"),
+    "a signature": ("UPDATE record_checkpoints SET signature = ? WHERE log = 0", "signature"),
+    "an epoch key": ("UPDATE record_epochs SET secret = ? WHERE log = 0", "secret"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_bit_is_found(pair, what):
+    pair.carry()
+    database = pair.folder / "jp" / "node.db"
+    statement, column = CHANGES[what]
+    table = statement.split()[1]
+    with sqlite3.connect(database) as connection:
+        where = statement.partition("WHERE")[2]
+        ((value,),) = connection.execute(f"SELECT {column} FROM {table} WHERE {where} LIMIT 1")
+        connection.execute(statement, (value[:-1] + bytes([value[-1] ^ 1]),))
+    connection.close()
+    ran = pair("jp", "verify")
+    assert (ran.code, ran.out) == (3, ""), ran
+
+
+def test_a_changed_export_is_found(pair):
+    pair.carry()
+    folder = pair.folder / "export"
+    pair.done("jp", "export", folder)
+    note = folder / "0.note"
+    told = note.read_text()
+    note.write_text(told.replace(told.split("\n")[1], "1", 1))
+    ran = pair("jp", "verify", folder)
+    assert ran.code == 3
+
+
+def test_what_is_nothing_to_verify(pair, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "code: nothing-to-verify" in pair("jp", "verify", tmp_path / "empty").err
+    (tmp_path / "text.db").write_text("not a database, and long enough to be read as one")
+    assert pair("jp", "verify", tmp_path / "text.db").code == 75
