@@ -215,9 +215,10 @@ def _overlays_of(order: OrderView, clock: Clock, terms: Terms, as_of: int) -> It
         if clock.due_on - as_of <= SOON_DAYS.get(clock.kind, -1):
             yield Overlay("DUE_SOON", clock.due_on - as_of, clock.ref, late=False)
     elif clock.kind is ClockKind.RECEIPT:
-        escalates_on = add_days(clock.base_on, terms.receipt_escalation_days)
-        code = "RECEIPT_ESCALATED" if as_of > escalates_on else "RECEIPT_LATE"
-        yield Overlay(code, late_days, clock.ref, late=True)
+        yield Overlay("RECEIPT_LATE", late_days, clock.ref, late=True)
+        escalated = days_past(add_days(clock.base_on, terms.receipt_escalation_days), as_of)
+        if escalated:
+            yield Overlay("RECEIPT_ESCALATED", escalated, clock.ref, late=True)
     elif clock.kind is ClockKind.INVOICE:
         yield Overlay("LATE_INVOICE", late_days, clock.ref, late=True)
     elif clock.kind is ClockKind.PAYMENT:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -38,11 +38,12 @@ from tallystick.core.entries import (
     Unreadable,
 )
 from tallystick.core.findings import Finding, Weight
-from tallystick.core.identity import PARTIES_MAX, EntryRef, log_id
+from tallystick.core.identity import EntryRef, log_id, party_of
 from tallystick.core.ledger import Ledger, TallyKey, Transaction
 from tallystick.core.orders import STEPS, OrderView, Side
 from tallystick.core.quantity import UNITS
-from tallystick.core.steps import OrderRun, order_value, replacement_of
+from tallystick.core.running import OrderRun, order_value
+from tallystick.core.steps import replacement_of, walk
 from tallystick.core.views import digest_of, findings_of, plain, view_of
 from tallystick.core.warrants import COMMITTING, Commitment, GrantView, Refusal, Warrants, refuse
 
@@ -166,7 +167,7 @@ class _Orders(Mapping[EntryRef, OrderView]):
 
 
 class Record:
-    """What the entries mean. Immutable: the fold makes a new one after each change, and parts are made when asked for."""
+    """What the entries mean. Immutable: the fold makes a new one after each change; parts are made when asked for."""
 
     def __init__(
         self,
@@ -178,7 +179,9 @@ class Record:
         grants: Mapping[tuple[int, int], GrantView],
         price_lists: tuple[PriceListView, ...],
         entries: Mapping[EntryRef, Entry],
+        subjects: Mapping[EntryRef, EntryRef | None],
     ) -> None:
+        self._subjects = subjects
         self._orders = _Orders(buckets)
         self.orders: Mapping[EntryRef, OrderView] = self._orders
         self.grants = grants
@@ -217,6 +220,10 @@ class Record:
         own = file.findings if file is not None else ()
         return (*own, *(finding for finding in self._desk_findings if finding.order_id == order_id))
 
+    def subject_of(self, ref: EntryRef) -> EntryRef | None:
+        """Return the order that the entry called ``ref`` is about, or None when it is about none."""
+        return self._subjects.get(ref)
+
     def entries_of(self, order_id: EntryRef) -> tuple[Entry, ...]:
         """Return the entries about one order, in the order everybody reads them."""
         file = self._orders.file(order_id)
@@ -240,6 +247,25 @@ class Record:
 _B = TypeVar("_B")
 
 
+def _before(one: Entry, other: Entry) -> bool:
+    """Return whether everybody reads ``one`` before ``other``."""
+    if one.lamport != other.lamport:
+        return one.lamport < other.lamport
+    return one.ref < other.ref
+
+
+def _signs(entry: Entry, grant: int) -> bool:
+    """Return whether the officer ``grant`` of the writer's party may have a hand in ``entry``."""
+    body = entry.body
+    if isinstance(body, Correction):
+        return True  # its replacement may name another officer
+    return getattr(body, "who", 0) == grant or (isinstance(body, Order) and body.funds_certifier == grant)
+
+
+def _price_list_of(entry: Entry) -> EntryRef | None:
+    return entry.body.price_list if isinstance(entry.body, Offer) else None
+
+
 class Fold:
     """The reading of one agreement's entries, kept up to date as they arrive. Not thread-safe; its records are."""
 
@@ -251,7 +277,6 @@ class Fold:
         self._waiting: dict[EntryRef, list[Entry]] = {}  # by the entry they speak of, which has not come or is lost too
         self._lost: set[EntryRef] = set()  # entries that speak of nothing we know
         self._of_order: dict[EntryRef, list[Entry]] = {}
-        self._uses: dict[tuple[int, int], set[EntryRef]] = {}  # (party, grant) -> orders in which it signs
         self._commitments: dict[EntryRef, Commitment | None] = {}
         self._buckets = [_Bucket({}) for _ in range(BUCKETS)]
         self._flagged: dict[EntryRef, OrderFile] = {}
@@ -260,7 +285,7 @@ class Fold:
         self._repeated: set[tuple[int | str, ...]] = set()
         self._admin: dict[EntryRef, Refusal | None] = {}
         self._price_lists: dict[EntryRef, Entry] = {}
-        self._price_list_users: dict[EntryRef, set[EntryRef]] = {}
+        self._missed_price_lists: set[EntryRef] = set()  # offers named them before they came
         self._record: Record | None = None
 
     # ---- taking in
@@ -272,10 +297,9 @@ class Fold:
             The orders that were read again because of them.
         """
         dirty: set[EntryRef] = set()
-        known = self._entries
         for entry in entries:
-            if entry.ref not in known:
-                known[entry.ref] = entry
+            if entry.ref not in self._entries:
+                self._entries[entry.ref] = entry
                 self._record = None
                 self._place(entry, dirty)
         fresh: set[int] = set()
@@ -288,12 +312,11 @@ class Fold:
         work = [entry]
         while work:
             entry = work.pop()
-            ref, kind, body = entry.ref, entry.kind, entry.body
+            ref, kind = entry.ref, entry.kind
             if kind == Kind.REQUEST:
-                if not isinstance(body, Request):
+                if not isinstance(entry.body, Request):
                     self._lost.add(ref)
                     continue
-                self._subject[ref] = ref
                 self._attach(entry, ref, dirty)
             elif kind in ADMIN_KINDS:
                 self._subject[ref] = None
@@ -303,7 +326,8 @@ class Fold:
                 self._take_price_list(entry, dirty)
             elif not self._follow(entry, dirty):
                 continue
-            work += self._waiting.pop(ref, ())
+            if self._waiting:
+                work += self._waiting.pop(ref, ())
 
     def _follow(self, entry: Entry, dirty: set[EntryRef]) -> bool:
         """Attach ``entry`` to the order its object is about; False: it speaks of nothing we know (yet)."""
@@ -311,56 +335,39 @@ class Fold:
         if obj is None:
             self._lost.add(ref)
             return False
-        spoken_of = self._entries.get(obj)
-        if spoken_of is None or obj not in self._subject:
+        if obj not in self._subject:
             self._lost.add(ref)
             self._waiting.setdefault(obj, []).append(entry)
             return False
-        if not entry.had_seen(obj) or spoken_of.order_key >= entry.order_key:
+        if not entry.had_seen(obj) or not _before(self._entries[obj], entry):
             self._lost.add(ref)  # nobody can speak of what they have not seen
             return False
         subject = self._subject[obj]
-        if subject is None:
-            if entry.kind != Kind.NOTE or isinstance(entry.body, Unreadable):
-                self._lost.add(ref)
-                return False
+        if subject is not None:
+            self._attach(entry, subject, dirty)
+        elif entry.kind == Kind.NOTE and not isinstance(entry.body, Unreadable):
             self._subject[ref] = None
         else:
-            self._subject[ref] = subject
-            self._attach(entry, subject, dirty)
+            self._lost.add(ref)
+            return False
         self._lost.discard(ref)
         return True
 
     def _attach(self, entry: Entry, order_id: EntryRef, dirty: set[EntryRef]) -> None:
-        siblings = self._of_order.setdefault(order_id, [])
-        if not siblings or siblings[-1].order_key < entry.order_key:
+        self._subject[entry.ref] = order_id
+        siblings = self._of_order.get(order_id)
+        if siblings is None:
+            self._of_order[order_id] = [entry]
+        elif _before(siblings[-1], entry):
             siblings.append(entry)
         else:
             insort(siblings, entry, key=lambda other: other.order_key)
         dirty.add(order_id)
-        body = entry.body
-        if isinstance(body, Unreadable):
-            return
-        self._index(entry, body, order_id)
-        who = getattr(body, "who", 0)
         if entry.kind in COMMITTING:
-            for later in self.warrants.add_commitment(entry, who):
+            for later in self.warrants.add_commitment(entry, getattr(entry.body, "who", 0)):
                 subject = self._subject.get(later)
                 if subject is not None:
                     dirty.add(subject)
-
-    def _index(self, entry: Entry, body: object, order_id: EntryRef) -> None:
-        """Note what this act leans on outside its order, so that the order is read again when that changes."""
-        party = entry.party
-        self._uses.setdefault((party, getattr(body, "who", 0)), set()).add(order_id)
-        if isinstance(body, Order):
-            self._uses.setdefault((party, body.funds_certifier), set()).add(order_id)
-        elif isinstance(body, Offer) and body.price_list is not None:
-            self._price_list_users.setdefault(body.price_list, set()).add(order_id)
-        elif isinstance(body, Correction) and entry.obj is not None:
-            replacement = replacement_of(self._entries[entry.obj], body)
-            if replacement is not None and not isinstance(replacement, (str, Correction)):
-                self._index(entry, replacement, order_id)
 
     # ---- what orders share
 
@@ -373,7 +380,8 @@ class Fold:
             refusal = refuse("wrong-side", party=entry.party)  # only a party's own admin log grants and revokes
         elif isinstance(body, Grant):
             refusal = self.warrants.add_grant(entry)
-            self._touch(entry.party, ref.index, dirty)
+            if (entry.party, ref.index) in self.warrants.missed:
+                self._touch(entry.party, ref.index, dirty)
         elif isinstance(body, Revoke) and body.grant < ref.index:
             self.warrants.add_revoke(entry)
             self._touch(entry.party, body.grant, dirty)
@@ -382,36 +390,32 @@ class Fold:
 
     def _touch(self, party: int, grant: int, dirty: set[EntryRef]) -> None:
         """Have the orders read again in which ``grant`` signs, or that lean on a price list it signed."""
-        dirty |= self._uses.get((party, grant), set())
-        for ref, entry in self._price_lists.items():
-            if entry.party == party and getattr(entry.body, "who", 0) == grant:
-                dirty |= self._price_list_users.get(ref, set())
+        signed = {ref for ref, entry in self._price_lists.items() if entry.party == party and _signs(entry, grant)}
+        dirty |= self._orders_with(
+            lambda entry: (entry.party == party and _signs(entry, grant)) or _price_list_of(entry) in signed
+        )
 
     def _touch_log(self, log: int, dirty: set[EntryRef]) -> None:
-        dirty.update(
-            order_id for order_id, entries in self._of_order.items() if any(entry.ref.log == log for entry in entries)
+        """Have the orders read again that lean on what ``log`` says."""
+        dirty |= self._orders_with(
+            lambda entry: entry.ref.log == log or (_price_list_of(entry) or entry.ref).log == log
         )
-        for ref in self._price_lists:
-            if ref.log == log:
-                dirty |= self._price_list_users.get(ref, set())
+
+    def _orders_with(self, concerns: Callable[[Entry], bool]) -> set[EntryRef]:
+        """Return the orders that have such an entry. Goes through them all: for what seldom happens."""
+        return {order_id for order_id, entries in self._of_order.items() if any(map(concerns, entries))}
 
     def _take_price_list(self, entry: Entry, dirty: set[EntryRef]) -> None:
-        self._price_lists[entry.ref] = entry
-        for ref in self._list_and_successors(entry.ref):
-            dirty |= self._price_list_users.get(ref, set())
-
-    def _list_and_successors(self, ref: EntryRef) -> set[EntryRef]:
-        """Return ``ref`` and the lists that say they replace it, directly or not: they lean on it."""
-        found = {ref}
-        while True:
-            more = {r for r, entry in self._price_lists.items() if entry.obj in found} - found
-            if not more:
-                return found
-            found |= more
+        ref = entry.ref
+        self._price_lists[ref] = entry
+        if ref in self._missed_price_lists:
+            dirty |= self._orders_with(lambda other: _price_list_of(other) == ref)
 
     def price_list(self, ref: EntryRef) -> tuple[Entry, PriceList] | None:
         """Return the price list ``ref`` if it counts."""
         entry = self._price_lists.get(ref)
+        if entry is None:
+            self._missed_price_lists.add(ref)
         if entry is None or not isinstance(entry.body, PriceList) or self._judge_price_list(entry) is not None:
             return None
         return entry, entry.body
@@ -430,10 +434,9 @@ class Fold:
 
     def _price_list_terms(self, entry: Entry, body: PriceList) -> Refusal | None:
         terms = self.genesis.terms
-        if entry.obj is not None:
-            replaced = self._price_lists.get(entry.obj)
-            if replaced is None or replaced.party != entry.party or not entry.had_seen(entry.obj):
-                return refuse("unknown-object", object=str(entry.obj))
+        # A list it replaces is named by its place alone: it may come later without changing what this one says.
+        if entry.obj is not None and not (party_of(entry.obj.log) == entry.party and entry.had_seen(entry.obj)):
+            return refuse("unknown-object", object=str(entry.obj))
         if body.currency not in terms.currencies_for(self.genesis.parties[entry.party].code):
             return refuse("unknown-currency", currency=body.currency)
         if body.valid_to < body.valid_from:
@@ -526,7 +529,7 @@ class Fold:
     # ---- folding one order
 
     def _refold(self, order_id: EntryRef, fresh: set[int]) -> None:
-        file = OrderFile(OrderRun(self, order_id, tuple(self._of_order[order_id])).walk())
+        file = OrderFile(walk(self, order_id, tuple(self._of_order[order_id])))
         place = _bucket_of(order_id)
         bucket = self._buckets[place]
         if place not in fresh:
@@ -587,6 +590,7 @@ class Fold:
                 ),
                 price_lists=self._price_list_views([ref for ref, refusal in judged.items() if refusal is None]),
                 entries=self._entries,
+                subjects=self._subject,
             )
         return self._record
 
@@ -670,7 +674,7 @@ class Fold:
             return (
                 Trial((finding,), void=True, order=None, transactions=()) if not on_desk else Trial((), False, None, ())
             )
-        run = OrderRun(self, order_id, (*self._of_order.get(order_id, ()), entry)).walk()
+        run = walk(self, order_id, (*self._of_order.get(order_id, ()), entry))
         found = [finding for finding in findings_of(run) if finding.entry == entry.ref]
         found += [
             Finding(

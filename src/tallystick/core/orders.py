@@ -586,16 +586,16 @@ def _credit(order: OrderView, _: int) -> _Objects:
 
 
 def _close(order: OrderView, party: int) -> _Objects:
-    if order.acceptance is not None and party not in order.closed_by:
-        if all(difference.resolved for difference in order.differences):
-            yield order.acceptance, True
+    resolved = all(difference.resolved for difference in order.differences)
+    if order.acceptance is not None and party not in order.closed_by and resolved:
+        yield order.acceptance, True
 
 
 def _countersign(order: OrderView, party: int, *, corrections: bool) -> _Objects:
     for proposal in order.proposals:
-        if proposal.countersigned is None and proposal.by != party:
-            if (proposal.kind is Kind.CORRECTION) is corrections:
-                yield proposal.ref, True
+        waits = proposal.countersigned is None and proposal.by != party
+        if waits and (proposal.kind is Kind.CORRECTION) is corrections:
+            yield proposal.ref, True
 
 
 def _countersign_proposal(order: OrderView, party: int) -> _Objects:

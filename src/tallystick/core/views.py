@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from enum import Enum, IntEnum
-from functools import cache
 from typing import Any
 
 from tallystick.core import canonical
@@ -31,7 +30,7 @@ from tallystick.core.orders import (
     OrderView,
     ProposalView,
 )
-from tallystick.core.steps import DeliveryRun, InvoiceRun, LineRun, OrderRun
+from tallystick.core.running import DeliveryRun, InvoiceRun, LineRun, OrderRun
 from tallystick.core.warrants import SECONDS_PER_DAY
 
 
@@ -216,7 +215,7 @@ def _invoice(run: OrderRun, invoice: InvoiceRun) -> InvoiceView:
         received=invoice.received,
         charges=invoice.charges,
         receipts=body.receipts,
-        settled_on=invoice.last_on if invoice.open_amount == 0 else None,
+        settled_on=invoice.last_on if invoice.owed == 0 else None,
         last_money_on=invoice.last_on,
     )
 
@@ -248,7 +247,7 @@ def findings_of(run: OrderRun) -> tuple[Finding, ...]:
             found.setdefault(difference.ref, []).append(Finding(code, difference.ref, run.order_id, facts_of))
     currency = run.currency or ""
     for invoice in run.invoices.values():
-        rest = invoice.open_amount
+        rest = invoice.owed
         if invoice.funds is not None and rest:
             code = "short-payment" if rest > 0 else "overpaid"
             money: tuple[tuple[str, int | str], ...] = (("amount", abs(rest)), ("currency", currency))
@@ -263,9 +262,15 @@ def findings_of(run: OrderRun) -> tuple[Finding, ...]:
 # ---- bytes
 
 
-@cache
-def _names(cls: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cls))
+_NAMES: dict[type, tuple[str, ...]] = {}  # of the fields of each class told, looked up once
+
+
+def _names(cls: type) -> tuple[str, ...]:
+    found = _NAMES.get(cls)
+    if found is None:
+        assert is_dataclass(cls), cls
+        found = _NAMES[cls] = tuple(field.name for field in fields(cls))
+    return found
 
 
 def plain(value: Any) -> Any:

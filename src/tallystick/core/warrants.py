@@ -131,6 +131,7 @@ class Warrants:
         """``commitment_of`` tells what an act binds to, from the bodies in its causal past alone."""
         self._commitment_of = commitment_of
         self.by_name: dict[tuple[int, int], Warrant] = {}
+        self.missed: set[tuple[int, int]] = set()  # asked for before they came
         self._revokes: dict[tuple[int, int], list[Entry]] = {}
         self._commitments: dict[tuple[int, int], list[int]] = {}  # (log, who) -> indices of its commitments
         self._sums: dict[tuple[int, int], list[int]] = {}  # what they come to, each with all before it
@@ -179,9 +180,12 @@ class Warrants:
 
     def live(self, entry: Entry, who: int) -> Warrant | Refusal:
         """Return the warrant ``who`` as ``entry`` could rely on it, or why there is none."""
-        party = party_of(entry.ref.log)
-        warrant = self.by_name.get((party, who))
-        if who == 0 or warrant is None or warrant.void is not None or not entry.had_seen(warrant.ref):
+        name = (entry.ref.log % PARTIES_MAX, who)
+        warrant = self.by_name.get(name)
+        if warrant is None:
+            self.missed.add(name)
+            return refuse("no-warrant", who=who)
+        if who == 0 or warrant.void is not None or not entry.had_seen(warrant.ref):
             return refuse("no-warrant", who=who)
         until = warrant.body.until
         if until is not None and entry.t // SECONDS_PER_DAY > until:
