@@ -24,8 +24,8 @@ def sync(shell: Shell, party: str | None, as_json: bool) -> None:
 
     A running node does this by itself. What was exchanged before a break stays.
     """
-    from tallystick.web.peering.link import HttpLink  # urllib3, no Django
-    from tallystick.web.peering.worker import visit
+    from tallystick.web.link import HttpLink  # urllib3, no Django
+    from tallystick.web.visit import visit
 
     node = shell.node
     peers = [p for p in node.store.peers() if p.status in _LIVE and party in {None, p.party}]

@@ -25,9 +25,9 @@ from tallystick.core.errors import (
     TallystickError,
     TooLargeError,
 )
-from tallystick.web.peering import worker
-from tallystick.web.peering.link import CODE_HEADER, HOLDS_HEADER, SESSION_CONTEXT
+from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, SESSION_CONTEXT
 from tallystick.web.record import get_node
+from tallystick.web.visit import note
 
 EXCHANGE_MAX = 64 * 2**20
 CHALLENGE_SECONDS = 300
@@ -135,7 +135,7 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
     peer = _partner(node, space, key)
     desk = node.desk(space)
     reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key, request.headers.get(HOLDS_HEADER, ""))
-    worker.note(node, peer.peer_id, seen_at=node.clock.now())
+    note(node, peer.peer_id, seen_at=node.clock.now())
     if peer.status is PeerStatus.PENDING_OUT and all(desk.space.sizes().get(party) for party in desk.partners):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
     return _bytes(reply.body, {HOLDS_HEADER: reply.holds})

@@ -9,15 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from tallystick.app import exchange, pairing
-from tallystick.app.node import Desk, Node
-from tallystick.app.ports import Peer, PeerStatus
-from tallystick.core.agreement import Genesis
-from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreError, TallystickError
-from tallystick.web.peering.link import HttpLink
+from tallystick.app import exchange
+from tallystick.app.node import Node
+from tallystick.app.ports import Peer
+from tallystick.core.errors import StoreError
+from tallystick.web.link import HttpLink
 from tallystick.web.record import when_signed
+from tallystick.web.visit import LIVE, visit
 
 BACK_OFF_FIRST = 5.0  # seconds
 BACK_OFF_MOST = 600.0
@@ -75,7 +75,7 @@ class Worker:
         """Knock at or exchange with every partner that is due."""
         for peer in self.node.store.peers():
             pace = self._paces.setdefault(peer.peer_id, _Pace())
-            if peer.url and peer.status in _LIVE and time.monotonic() >= pace.due:
+            if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:
                 self._visit(peer, pace)
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
@@ -87,51 +87,6 @@ class Worker:
         else:
             pace.due = time.monotonic() + pace.back_off
             pace.back_off = min(BACK_OFF_MOST, pace.back_off * 2)
-
-
-_LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
-
-
-def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
-    """Knock at or exchange with one partner; note in the peer book, and return, how it went."""
-    assert peer.space is not None
-    now = node.clock.now()
-    try:
-        desk = node.desk(peer.space)
-        if peer.status is PeerStatus.PENDING_OUT and not _has_adopted(desk):
-            link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
-        space = peer.space
-        result = exchange.sync(
-            desk, lambda body, ours: link.exchange(peer.url, space, body, ours), peer.writer_key, holds=holds
-        )
-    except (PeerUnreachableError, RemoteError, LocalError) as error:
-        log.info("partner %s: %s", peer.party, error.code)
-        note(node, peer.peer_id, tried_at=now, error=error.code)
-        return error
-    note(node, peer.peer_id, tried_at=now, seen_at=now)
-    if _has_adopted(desk):
-        pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
-    return result
-
-
-def note(
-    node: Node, peer_id: str, *, tried_at: int | None = None, seen_at: int | None = None, error: str | None = None
-) -> None:
-    """Write down how a visit went; reads the peer again, because an administrator may have changed it meanwhile."""
-    peer = node.store.get_peer(peer_id)
-    if peer is not None:
-        node.store.put_peer(
-            replace(
-                peer,
-                last_tried_at=tried_at or peer.last_tried_at,
-                last_seen_at=seen_at or peer.last_seen_at,
-                last_error=error,
-            )
-        )
-
-
-def _has_adopted(desk: Desk) -> bool:
-    return all(desk.space.sizes().get(party) for party in desk.partners)
 
 
 _worker: Worker | None = None

@@ -1,6 +1,7 @@
 """The line to partners' nodes: HTTP over kept connections, with the session each exchange needs.
 
-Decides nothing about entries; carries bytes. Retrying and backing off is the worker's.
+Decides nothing about entries; carries bytes. Retrying and backing off is the worker's. Beside the neighbours, because
+the worker uses it and so do the pages on which an administrator fetches a card or exchanges now.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class HttpLink:
 
     settings: NodeSettings
     keys: KeyRing
+    read_seconds: int = READ_SECONDS
     _tokens: dict[tuple[str, bytes], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +56,7 @@ class HttpLink:
             maxsize=2,
             ssl_context=context,
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.read_seconds),
         )
 
     def card(self, url: str) -> bytes:

@@ -1,0 +1,62 @@
+"""One visit to a partner's node: knock or exchange, and write down how it went.
+
+The worker visits by itself, an administrator's click visits now; both this way.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from tallystick.app import exchange, pairing
+from tallystick.app.node import Desk, Node
+from tallystick.app.ports import Peer, PeerStatus
+from tallystick.core.agreement import Genesis
+from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, TallystickError
+from tallystick.web.link import HttpLink
+
+log = logging.getLogger("tallystick.peering")
+
+LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
+
+
+def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
+    """Knock at or exchange with one partner; note in the peer book, and return, how it went."""
+    assert peer.space is not None
+    now = node.clock.now()
+    try:
+        desk = node.desk(peer.space)
+        if peer.status is PeerStatus.PENDING_OUT and not _has_adopted(desk):
+            link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
+        space = peer.space
+        result = exchange.sync(
+            desk, lambda body, ours: link.exchange(peer.url, space, body, ours), peer.writer_key, holds=holds
+        )
+    except (PeerUnreachableError, RemoteError, LocalError) as error:
+        log.info("partner %s: %s", peer.party, error.code)
+        note(node, peer.peer_id, tried_at=now, error=error.code)
+        return error
+    note(node, peer.peer_id, tried_at=now, seen_at=now)
+    if _has_adopted(desk):
+        pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
+    return result
+
+
+def note(
+    node: Node, peer_id: str, *, tried_at: int | None = None, seen_at: int | None = None, error: str | None = None
+) -> None:
+    """Write down how a visit went; reads the peer again, because an administrator may have changed it meanwhile."""
+    peer = node.store.get_peer(peer_id)
+    if peer is not None:
+        node.store.put_peer(
+            replace(
+                peer,
+                last_tried_at=tried_at or peer.last_tried_at,
+                last_seen_at=seen_at or peer.last_seen_at,
+                last_error=error,
+            )
+        )
+
+
+def _has_adopted(desk: Desk) -> bool:
+    return all(desk.space.sizes().get(party) for party in desk.partners)
