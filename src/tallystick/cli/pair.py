@@ -118,7 +118,7 @@ def remind(shell: Shell, party: str | None, out: Path | None, send: bool) -> Non
 
 
 def _deliver(shell: Shell, url: str, knock: bytes) -> None:
-    from tallystick.web.peering.link import HttpLink  # urllib3, no Django
+    from tallystick.web.link import HttpLink  # urllib3, no Django
 
     if not url:
         raise LocalError("partner-without-address")
