@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+from tests.needs import postgres_url
 
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Store
@@ -25,7 +26,6 @@ from tallystick.core.orders import OrderView
 from tallystick.core.quantity import Money
 from tallystick.stores import open_store
 from tallystick.stores.node import init_node, open_node
-from tests.needs import postgres_url
 
 BEGINS_ON = "2027-01-11"
 NAMES = {"JP": ("Japan, Ministry of Defense", "Tokyo"), "IN": ("India, Ministry of Defence", "New Delhi")}

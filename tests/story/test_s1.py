@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.needs import needs_postgres
+from tests.nodes import MEMORY, again, figures, in_step, paired, postgres_stores
+from tests.story.s1 import NUMBER, S1, VCF
 
 from tallystick.app import courier
 from tallystick.cli.demo.director import Director
@@ -17,9 +20,6 @@ from tallystick.core.fuel import vcf_e5, volume15
 from tallystick.core.orders import LineSettlement, OrderState, OrderView
 from tallystick.core.quantity import Money
 from tallystick.core.space import Space
-from tests.needs import needs_postgres
-from tests.nodes import MEMORY, again, figures, in_step, paired, postgres_stores
-from tests.story.s1 import NUMBER, S1, VCF
 
 
 class Checked(Director):
@@ -93,8 +93,8 @@ def test_every_figure_of_the_story_on_both_nodes(tmp_path: Path):
         assert sorted(
             (i.number, i.total, calendar.day_text(i.due_on), i.received, i.charges) for i in view.invoices
         ) == [
-            ("IN-2026-0041", rupees("23290112.80"), "2027-05-11", rupees("23290112.80"), 0),
-            ("IN-2026-0042", rupees("1220075.00"), "2027-05-11", rupees("1220075.00"), rupees("1650.00")),
+            ("IN-2026-0041", rupees("23290112.80"), rupees("23290112.80"), 0),
+            ("IN-2026-0042", rupees("1220075.00"), rupees("1220075.00"), rupees("1650.00")),
         ]
         assert balances(director, party) == (
             {"IN:cash": "24510187.80", "IN:given": "-24510187.80"}
@@ -218,7 +218,8 @@ class Couriers(Director):
         try:
             file = courier.write(node, desk, peer, everything=self.chance.random() < 0.15)
         except LocalError as error:
-            assert error.code == "nothing-new"
+            if error.code != "nothing-new":
+                raise
             return
         self.road["IN" if party == "JP" else "JP"].append(file.data)
 
