@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.keepers import DICTIONARY, IN_BASE, JP_ADMIN, JP_HQ, Keeper, key, note, open_books, seed
+
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint, log, signing
 from tallystick.core.entries import (
@@ -17,14 +19,13 @@ from tallystick.core.entries import (
     DeliveryLine,
     Draft,
     Means,
+    Reason,
     Receipt,
     ReceiptLine,
-    Reason,
     Request,
     RequestLine,
 )
 from tallystick.core.identity import EntryRef
-from tests.keepers import DICTIONARY, IN_BASE, JP_ADMIN, JP_HQ, Keeper, key, note, open_books, seed
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 DAY = 20_454  # 2026-01-01
@@ -128,7 +129,7 @@ def record_vectors() -> dict[str, Any]:
         body = space.codec.unpack(envelope.codec, envelope.body)
         bundles.append({"bundle": data.hex(), "body": body.hex(), "raw": envelope.raw.hex()})
     return {
-        "about": "One request, delivery and receipt between two parties; every figure follows from the seeds and texts.",
+        "about": "One request, delivery and receipt of two parties; every byte follows from the seeds and texts.",
         "genesis": space.genesis.bytes.hex(),
         "space_id": space.id.hex(),
         "logs": logs,
@@ -176,7 +177,8 @@ def ed25519_vectors() -> dict[str, Any]:
         case(f"key of small order {name}", encoding, (1).to_bytes(32, "little") + bytes(32), acceptable=False)
     point = signing._decompress(public)
     eighth = signing._decompress(signing._Y_OF_ORDER_8.to_bytes(32, "little"))
-    assert point is not None and eighth is not None
+    assert point is not None
+    assert eighth is not None
     mixed = _compress(signing._plus(point, eighth))
     case("a key with a part of order 8", mixed, good, acceptable=False)
     case("a key whose y is beyond p", (2**255 - 19 + 3).to_bytes(32, "little"), good, acceptable=False)
@@ -185,9 +187,7 @@ def ed25519_vectors() -> dict[str, Any]:
 
 
 def _small_order_encodings() -> list[bytes]:
-    return [
-        (y | sign << 255).to_bytes(32, "little") for y in sorted(signing._SMALL_ORDER_Y) for sign in (0, 1)
-    ]
+    return [(y | sign << 255).to_bytes(32, "little") for y in sorted(signing._SMALL_ORDER_Y) for sign in (0, 1)]
 
 
 def _scalar(seed_: bytes) -> int:

@@ -862,7 +862,7 @@ class Space:
         own: set[int] = set()
         for log in self._logs.values():
             if known.get(log.id, 0) < log.size:
-                if self._sign(log, log.size, sign) is not None:
+                if sign(log.id, notes.text(self.origin(log.id), log.size, log.root(log.size))) is not None:
                     own.add(log.id)
                     ends[log.id] = log.size
                 elif log.checkpoint and log.checkpoint.size > known.get(log.id, 0):
@@ -946,6 +946,8 @@ class Space:
         sizes: dict[int, int] = {}
         for stored in leaves:
             name = str(EntryRef(stored.log, stored.index))
+            if not 0 <= stored.log <= NUMBER_MAX:
+                raise UnknownWriterError(log=stored.log)
             if stored.index != sizes.get(stored.log, 0):
                 raise MalformedBytesError(what="leaves are missing", entry=name)
             sizes[stored.log] = stored.index + 1
@@ -956,9 +958,6 @@ class Space:
             except RemoteError as error:
                 error.facts["entry"] = name
                 raise
-        for log in sizes:
-            if not 0 <= log <= NUMBER_MAX:
-                raise UnknownWriterError(log=log)
 
     def _is_adoption(self, stored: StoredLeaf) -> bool:
         kind = read_trusted(stored.leaf)[0]

@@ -3,13 +3,13 @@ import io
 
 import pytest
 import zstandard
+from tests.keepers import DICTIONARY
 
 from tallystick.core import bundle as wire
 from tallystick.core import canonical
 from tallystick.core.bundle import Codec, Item, Items, Range, Seal
 from tallystick.core.errors import MalformedBytesError, TooLargeError
 from tallystick.core.identity import EntryRef
-from tests.keepers import DICTIONARY
 
 SPACE = hashlib.sha256(b"space").digest()
 TEXT = b"request offer order delivery receipt " * 40
@@ -37,9 +37,10 @@ def test_the_dictionary_makes_small_bodies_smaller_and_is_needed():
     body = DICTIONARY[:60]
     number, packed = Codec(DICTIONARY).pack(body)
     assert len(packed) < len(Codec().pack(body)[1])
-    with pytest.raises(MalformedBytesError):
-        assert Codec().unpack(number, packed) != body
-        raise MalformedBytesError  # zstd may as well give other bytes: then the root differs
+    try:
+        assert Codec().unpack(number, packed) != body  # other bytes: then the root will differ
+    except MalformedBytesError:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,9 @@ def test_written_acts_are_canonical_and_take_apart_again(back, detail, auth):
         assert wire.read_segments(Item(value, data), skip, 16, 5)[:3] == (b"\x81\x07", detail, auth)
 
 
-@pytest.mark.parametrize("number", [0, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, -1, -24, -25, -257, -(2**40)])
+@pytest.mark.parametrize(
+    "number", [0, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, -1, -24, -25, -257, -(2**40)]
+)
 def test_head_lengths_are_those_of_the_encoding(number):
     assert wire.head_length(number) == len(canonical.encode(number))
 

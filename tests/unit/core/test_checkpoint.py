@@ -3,12 +3,12 @@ import subprocess
 from base64 import b64decode
 
 import pytest
+from tests.golden import record_story
+from tests.keepers import JP_HQ, key, seed
 
 from tallystick.core import checkpoint, signing
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.errors import MalformedBytesError
-from tests.golden import record_story
-from tests.keepers import JP_HQ, key, seed
 
 ORIGIN = "keel.example/jp-in/038fea2b/16"
 ROOT = bytes(range(32))

@@ -12,7 +12,7 @@ SALT = log.salt(bytes(32), 5)
 
 
 def test_salt_and_commitment_are_plain_sha_256():
-    assert SALT == hashlib.sha256(bytes(32) + bytes(7) + b"\x05").digest()[:16]
+    assert hashlib.sha256(bytes(32) + bytes(7) + b"\x05").digest()[:16] == SALT
     assert log.commitment(b"\x01", SALT, b"x") == hashlib.sha256(b"\x01" + SALT + b"x").digest()
 
 
@@ -65,7 +65,9 @@ def stored(**changes):
     return leaf._replace(**changes)
 
 
-@pytest.mark.parametrize("changes", [{}, {"core": None}, {"detail": None}, {"core": None, "detail": None, "auth": None}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"core": None}, {"detail": None}, {"core": None, "detail": None, "auth": None}]
+)
 def test_a_stored_leaf_holds_with_or_without_its_segments(changes):
     log.check_stored(stored(**changes), bytes(32))
 
@@ -83,7 +85,9 @@ def test_a_changed_stored_leaf_is_refused(changes):
         log.check_stored(stored(**changes), bytes(32))
 
 
-@pytest.mark.parametrize(("core", "detail"), [(b"\x00", None), (b"\x98\x00", None), (b"\x80", b"\x80"), (b"\x80", b"\xa1\x61a\x00")])
+@pytest.mark.parametrize(
+    ("core", "detail"), [(b"\x00", None), (b"\x98\x00", None), (b"\x80", b"\x80"), (b"\x80", b"\xa1\x61a\x00")]
+)
 def test_well_committed_nonsense_is_refused(core, detail):
     leaf = StoredLeaf(16, 5, log.act_leaf(21, 60, None, SALT, core, detail, None), core, detail, None)
     with pytest.raises(MalformedBytesError):
