@@ -29,24 +29,6 @@ plain = st.recursive(
 )
 
 
-@fast
-@given(plain)
-def test_decoding_undoes_encoding(value):
-    data = canonical.encode(value)
-    assert canonical.decode(data) == value
-    assert type(canonical.decode(data)) is type(value)
-
-
-@fast
-@given(st.binary(max_size=40) | plain.map(canonical.encode).flatmap(mutated))
-def test_no_value_has_a_second_encoding(data):
-    try:
-        value = canonical.decode(data)
-    except RemoteError:
-        return
-    assert canonical.encode(value) == data
-
-
 @st.composite
 def mutated(draw, data: bytes) -> bytes:
     """A few bytes changed, cut out, doubled or put in."""
@@ -65,6 +47,24 @@ def mutated(draw, data: bytes) -> bytes:
         else:
             data = data[:at] + draw(st.binary(min_size=1, max_size=9)) + data[at:]
     return data
+
+
+@fast
+@given(plain)
+def test_decoding_undoes_encoding(value):
+    data = canonical.encode(value)
+    assert canonical.decode(data) == value
+    assert type(canonical.decode(data)) is type(value)
+
+
+@fast
+@given(st.binary(max_size=40) | plain.map(canonical.encode).flatmap(mutated))
+def test_no_value_has_a_second_encoding(data):
+    try:
+        value = canonical.decode(data)
+    except RemoteError:
+        return
+    assert canonical.encode(value) == data
 
 
 @fast

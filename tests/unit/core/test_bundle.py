@@ -1,5 +1,6 @@
 import hashlib
 import io
+from contextlib import suppress
 
 import pytest
 import zstandard
@@ -37,10 +38,8 @@ def test_the_dictionary_makes_small_bodies_smaller_and_is_needed():
     body = DICTIONARY[:60]
     number, packed = Codec(DICTIONARY).pack(body)
     assert len(packed) < len(Codec().pack(body)[1])
-    try:
-        assert Codec().unpack(number, packed) != body  # other bytes: then the root will differ
-    except MalformedBytesError:
-        pass
+    with suppress(MalformedBytesError):  # or zstd gives other bytes, and the root will differ
+        assert Codec().unpack(number, packed) != body
 
 
 @pytest.mark.parametrize(
