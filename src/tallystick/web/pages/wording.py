@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -133,11 +133,11 @@ class Setting:
     """What a body's numbers mean here: the order's context, the names of its lines, posts and parties."""
 
     context: Context = Context()
-    items: Mapping[int, str] = MappingProxyType({})
+    items: Mapping[int, str] = field(default_factory=dict)
     posts: Callable[[object], str] = str  # post of a grant of the writer's party
     parties: tuple[str, ...] = ()
-    situations: Mapping[str, str] = MappingProxyType({})
-    categories: Mapping[str, str] = MappingProxyType({})
+    situations: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, str] = field(default_factory=dict)
 
 
 def items_of(order: OrderView | None) -> Mapping[int, str]:
@@ -285,8 +285,13 @@ def fuel_text(measure: FuelMeasure) -> str:
         "litres": formats.quantity(measure.observed_litres, "LTR"),
         "temperature": tenths(measure.temperature_decidegrees),
         "density": tenths(measure.density15_decikg),
-        "factor": f"{measure.vcf_e5 // 100_000}.{measure.vcf_e5 % 100_000:05d}",
+        "factor": factor_text(measure.vcf_e5),
     }
+
+
+def factor_text(vcf_e5: int) -> str:
+    """Return ``0.98655`` for 98655."""
+    return f"{vcf_e5 // 100_000}.{vcf_e5 % 100_000:05d}"
 
 
 # ---- one sentence per entry, for the timeline
