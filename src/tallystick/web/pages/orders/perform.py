@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib import messages as told
@@ -35,6 +36,8 @@ from tallystick.web.pages.orders.postings import posted
 from tallystick.web.pages.orders.telling import setting_for
 from tallystick.web.pages.wording import Told, sentence, tell
 from tallystick.web.people.decorators import confirm_required
+
+_KINDS = SimpleNamespace(**{kind.name: kind for kind in Kind})  # templates call classes, so they get a plain namespace
 
 # What a page adds to a form, never part of what is said.
 _OURS = frozenset({"csrfmiddlewaretoken", "do", "looked_at", "shown"})
@@ -122,7 +125,6 @@ def _unjudged(doing: Doing, data: QueryDict) -> ActForm:
     """Return a form that shows ``data`` without saying what is still missing."""
     form = doing.act.form(doing.occasion, data)
     form.is_valid()
-    form.shown_volumes = form.volumes() if hasattr(form, "volumes") else {}  # type: ignore[attr-defined]
     form.errors.clear()
     return form
 
@@ -345,7 +347,7 @@ def _around(doing: Doing) -> dict[str, Any]:
         "about_told": about_told,
         "about_sentence": about_sentence,
         "back": doing.back,
-        "Kind": Kind,
+        "Kind": _KINDS,
     }
 
 

@@ -22,7 +22,7 @@ from tallystick.core import calendar
 from tallystick.core.entries import DETAIL_REMARK, TEXT_MAX, Draft, Kind
 from tallystick.core.errors import LocalError
 from tallystick.core.orders import Line
-from tallystick.core.quantity import Money, Quantity, parse_price
+from tallystick.core.quantity import UNITS, Money, Quantity, parse_price
 from tallystick.web import formats, messages, words
 from tallystick.web.pages.orders.occasion import Occasion
 
@@ -131,6 +131,14 @@ class Row:
     @property
     def unit(self) -> str:
         return formats.unit_symbol(self.line.unit) if self.line is not None else ""
+
+    @property
+    def stride(self) -> int:
+        """What one press of + adds: about a hundredth of what was ordered, as a round number."""
+        if self.line is None:
+            return 1
+        whole = self.line.ordered // 10 ** UNITS[self.line.unit].decimals
+        return max(1, 10 ** (len(str(whole)) - 2))
 
 
 class ActForm(forms.Form):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -17,7 +17,7 @@ from tallystick.core.entries import FuelMeasure, Kind, Outcome, Reason
 from tallystick.core.errors import LocalError
 from tallystick.core.orders import DeliveryView, DifferenceView, Line
 from tallystick.core.quantity import Quantity
-from tallystick.core.steps import FUEL_UNIT
+from tallystick.core.goods import FUEL_UNIT
 from tallystick.web import messages, words
 from tallystick.web.formats import unit_symbol
 from tallystick.web.pages.orders.forms.base import (
@@ -32,7 +32,7 @@ from tallystick.web.pages.orders.forms.base import (
     iso,
     quantity_text,
 )
-from tallystick.web.pages.wording import offset_text
+from tallystick.web.pages.wording import factor_text, offset_text
 
 REFUSAL_REASONS = (
     Reason.DAMAGED, Reason.SPOILED, Reason.QUALITY, Reason.WRONG_ITEM, Reason.SHORT, Reason.OVER, Reason.LATE,
@@ -46,6 +46,13 @@ def _offset_field() -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         label=_("Time of the place"), choices=[(str(o), offset_text(o)) for o in _OFFSETS], coerce=int
     )
+
+
+class Volume(NamedTuple):
+    """A volume at 15 °C in litres, and the factor it came by."""
+
+    litres: int
+    factor: str
 
 
 class DeliveryForm(ActForm):
@@ -117,6 +124,25 @@ class DeliveryForm(ActForm):
             density15_decikg=kilograms,
             vcf_e5=fuel.vcf_e5(kilograms, degrees),
         )
+
+    @property
+    def has_fuel(self) -> bool:
+        return any(f"litres-{number}" in self.fields for number in self.line_numbers())
+
+    @property
+    def shown_volumes(self) -> dict[int, Volume]:
+        """Return what the fuel measures typed so far come to."""
+        found = {}
+        for number in self.line_numbers():
+            if self.is_bound and f"litres-{number}" in self.fields:
+                try:
+                    measure = self.measure(number)
+                except LocalError:
+                    continue  # outside the table: said when the form is checked
+                if measure is not None:
+                    litres = fuel.volume15(measure.observed_litres, measure.vcf_e5)
+                    found[number] = Volume(litres, factor_text(measure.vcf_e5))
+        return found
 
     def clean(self) -> dict[str, Any]:
         for number in self.said_lines():

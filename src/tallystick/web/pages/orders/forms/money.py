@@ -118,18 +118,22 @@ class InvoiceForm(AmountForm):
         }
 
 
-class OnInvoiceForm(AmountForm):
+class OnInvoice(ActForm):
     """An act about an invoice."""
 
     @cached_property
     def invoice(self) -> InvoiceView:
         return next(i for i in self.occasion.view.invoices if i.ref == self.occasion.on)
 
+
+class OnInvoiceForm(OnInvoice, AmountForm):
+    """An act about amounts of an invoice."""
+
     def line_numbers(self) -> list[int]:
         return [line for line, _amount in self.invoice.lines]
 
 
-class InvoiceAcceptedForm(ActForm):
+class InvoiceAcceptedForm(OnInvoice):
     kind = Kind.INVOICE_ACCEPTED
 
 
@@ -174,17 +178,13 @@ class CreditNoteForm(OnInvoiceForm):
         return {"number": self.cleaned_data["number"], "lines": self.amounts()}
 
 
-class MoneyForm(ActForm):
+class MoneyForm(OnInvoice):
     """Money on its way, or arrived, for an invoice."""
 
     refused_at: ClassVar[Mapping[str, str]] = {"bad-quantity": "amount"}
 
     value_on = DayField(label=_("Value date"))
     reference = TextField(label=_("Bank reference"), required=False, max_length=80)
-
-    @cached_property
-    def invoice(self) -> InvoiceView:
-        return next(i for i in self.occasion.view.invoices if i.ref == self.occasion.on)
 
     @property
     def currency(self) -> str:

@@ -51,6 +51,12 @@ class CorrectionForm(ActForm):
         assert self.occasion.object is not None
         return self.occasion.object.kind
 
+    @property
+    def inner_template(self) -> str:
+        from tallystick.web.pages.orders.acts import ACTS  # noqa: PLC0415  # the table names this form too
+
+        return ACTS[Kind(self.original)].template
+
     @cached_property
     def inner(self) -> ActForm | None:
         """The form of the document that is corrected, made upon the same order; None when it says nothing to correct."""
