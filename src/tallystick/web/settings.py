@@ -27,7 +27,7 @@ def _node() -> NodeSettings:
     if folder:
         return load(folder)
     return NodeSettings(
-        folder=Path(os.devnull), party="JP", party_name="Japan", node_name="Headquarters", database="sqlite:///:memory:"
+        folder=Path("/nowhere/node"), party="JP", party_name="Japan", node_name="Headquarters", database="sqlite:///:memory:"
     )
 
 
@@ -159,6 +159,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = _https
 CSRF_FAILURE_VIEW = "tallystick.web.middleware.form_expired"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+MESSAGE_TAGS = {10: "note", 20: "note", 25: "good", 30: "warn", 40: "stop"}  # Django's levels as our callouts
 THEME_COOKIE_NAME = "tallystick_theme"
 LANGUAGE_COOKIE_NAME = "tallystick_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"

@@ -58,13 +58,8 @@ def link(request: HttpRequest, secret: str) -> HttpResponse:
     else:
         person = service.link_person(secret)
         if person is not None:
-            return _secretly(render(request, "people/link.html", {"invited": person}))
-    return _secretly(render(request, "people/link_ended.html", status=410))
-
-
-def _secretly(response: HttpResponse) -> HttpResponse:
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+            return render(request, "people/link.html", {"invited": person})
+    return render(request, "people/link_ended.html", status=410)
 
 
 @never_cache
@@ -85,7 +80,7 @@ def welcome(request: SignedInRequest) -> HttpResponse:
             else:
                 update_session_auth_hash(request, request.person)  # ends this person's other sessions, not this one
                 service.confirm(request)
-                told.success(request, _("Your password is set."), extra_tags="good")
+                told.success(request, _("Your password is set."))
                 return HttpResponseRedirect(after)
     return render(
         request,
@@ -120,7 +115,7 @@ def confirm(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     service.sign_out(request)
-    told.success(request, _("You are signed out."), extra_tags="good")
+    told.success(request, _("You are signed out."))
     return redirect("sign-in")
 
 
@@ -187,7 +182,7 @@ def passkey_add_begin(request: SignedInRequest) -> JsonResponse:
 def passkey_add_finish(request: SignedInRequest) -> JsonResponse:
     answer = _answer(request)
     passkeys.finish_adding(request, request.person, answer.get("credential") or {}, str(answer.get("name", "")))
-    told.success(request, _("The passkey is kept. You can sign in with it from now on."), extra_tags="good")
+    told.success(request, _("The passkey is kept. You can sign in with it from now on."))
     return JsonResponse({"next": service.safe_next(request, str(answer.get("next", "")))})
 
 
@@ -218,8 +213,8 @@ def passkey_prove_finish(request: HttpRequest) -> JsonResponse:
 def passkey_remove(request: SignedInRequest, passkey_id: int) -> HttpResponse:
     keys = request.person.passkeys.all()
     if keys.count() == 1 and not request.person.has_usable_password():
-        told.warning(request, _("This is your only way in. Choose a password first."), extra_tags="warn")
+        told.warning(request, _("This is your only way in. Choose a password first."))
     else:
         keys.filter(pk=passkey_id).delete()
-        told.success(request, _("The passkey is removed."), extra_tags="good")
+        told.success(request, _("The passkey is removed."))
     return redirect("me")
