@@ -8,6 +8,8 @@ Source: docs/spec/orders.md, "Crossing documents".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tallystick.core.agreement import Allowance, Genesis
 from tallystick.core.entries import (
     BIG,
@@ -105,14 +107,14 @@ def offer(run: OrderRun, entry: Entry, body: Offer) -> Refusal | None:
     refusal = run.check_lines(body.lines)
     if refusal is not None:
         return refusal
-    value = 0
+    worths = []
     for line in body.lines:
         unit = run.lines[line.line].request.unit
         worth = amount_of(genesis, line.price_micro, line.quantity, unit, body.currency)
         if line.quantity == 0 or worth is None:
             return refuse("bad-quantity", line=line.line)
-        value += worth
-    if value > BIG:
+        worths.append(worth)
+    if sum(worths) > BIG:
         return refuse("bad-quantity", line=0)
     if body.price_list is not None:
         refusal = _check_price_list(run, entry, body, body.price_list)
@@ -122,7 +124,7 @@ def offer(run: OrderRun, entry: Entry, body: Offer) -> Refusal | None:
         run.verdicts[run.order] = refuse("offer-not-live", offer=str(run.order_offers[run.order]))
         run.order = None
     run.offers[entry.ref] = body
-    _take_offer(run, entry.ref, body)
+    _take_offer(run, entry.ref, body, worths)
     return None
 
 
@@ -142,17 +144,17 @@ def _check_price_list(run: OrderRun, entry: Entry, body: Offer, price_list: Entr
     return None
 
 
-def _take_offer(run: OrderRun, ref: EntryRef, body: Offer) -> None:
-    """Let quantities and prices be those of an offer."""
+def _take_offer(run: OrderRun, ref: EntryRef, body: Offer, worths: Iterable[int]) -> None:
+    """Let quantities and prices be those of an offer; ``worths`` are what its lines come to."""
     run.offer = ref
     run.currency = body.currency
     for line in run.lines.values():
         line.ordered, line.price, line.value = 0, None, 0
-    for offered in body.lines:
+    for offered, worth in zip(body.lines, worths, strict=True):
         line = run.lines[offered.line]
         line.ordered = offered.quantity
         line.price = offered.price_micro
-        line.value = run.amount(line, offered.price_micro, offered.quantity) or 0
+        line.value = worth
 
 
 def order(run: OrderRun, entry: Entry, body: Order) -> Refusal | None:
@@ -164,10 +166,14 @@ def order(run: OrderRun, entry: Entry, body: Order) -> Refusal | None:
     if refusal is not None:
         return refusal
     run.order_offers[entry.ref] = entry.obj
-    back = run.withdrawn_offer
-    withdrawn = run.state is OrderState.REQUESTED and (back is None or entry.had_seen(back.ref))
-    if entry.obj != run.offer or withdrawn:
+    if entry.obj != run.offer:
         return refuse("offer-not-live", offer=str(entry.obj))
+    if run.state is OrderState.REQUESTED:
+        back = run.withdrawn_offer
+        assert back is not None  # else the offer would be live
+        if entry.had_seen(back.ref):
+            return refuse("offer-not-live", offer=str(entry.obj))
+        _stands_against(run, back, OrderState.ORDERED)
     _take_order(run, entry.ref, body)
     return None
 
@@ -199,10 +205,7 @@ def accept(run: OrderRun, entry: Entry, body: Acceptance) -> Refusal | None:
         assert run.withdrawal is not None
         if entry.had_seen(run.withdrawal.ref):
             return refuse("act-out-of-turn", state=OrderState.WITHDRAWN.value, kind=int(Kind.ACCEPTANCE))
-        # Crossed: a withdrawal binds the provider only from when its acts have seen it.
-        run.verdicts[run.withdrawal.ref] = refuse(
-            "act-out-of-turn", state=OrderState.AGREED.value, kind=int(Kind.WITHDRAWAL)
-        )
+        _stands_against(run, run.withdrawal, OrderState.AGREED)
     if held:
         _revive(run, entry.obj)
     run.acceptance = entry.ref
@@ -212,13 +215,24 @@ def accept(run: OrderRun, entry: Entry, body: Acceptance) -> Refusal | None:
     return None
 
 
+def _stands_against(run: OrderRun, withdrawal: Entry, state: OrderState) -> None:
+    """Void a withdrawal that an act crossed: it binds the other side only from when its acts have seen it."""
+    run.verdicts[withdrawal.ref] = refuse("act-out-of-turn", state=state.value, kind=int(Kind.WITHDRAWAL))
+
+
 def _revive(run: OrderRun, ref: EntryRef) -> None:
     """Let an order on an offer that is not live be the order after all: the provider's acceptance names it."""
     if run.order is not None:
         run.verdicts[run.order] = refuse("second-order", by=str(ref))
     run.verdicts[ref] = None
     taken = run.order_offers[ref]
-    _take_offer(run, taken, run.offers[taken])
+    offered = run.offers[taken]
+    genesis = run.shared.genesis
+    worths = [
+        amount_of(genesis, line.price_micro, line.quantity, run.lines[line.line].request.unit, offered.currency) or 0
+        for line in offered.lines
+    ]
+    _take_offer(run, taken, offered, worths)
     body = run.said(ref)
     assert isinstance(body, Order)
     _take_order(run, ref, body)

@@ -44,8 +44,10 @@ def deliver(run: OrderRun, entry: Entry, body: Delivery) -> Refusal | None:
         line = run.lines[handed.line]
         price = line.price_for(entry)
         quantity = line.delivered + handed.quantity
-        if price is None or handed.quantity == 0 or quantity > BIG or run.amount(line, price, quantity) is None:
+        if price is None or handed.quantity == 0:
             return refuse("bad-quantity", line=handed.line)
+        if quantity > line.ordered and (quantity > BIG or run.amount(line, price, quantity) is None):
+            return refuse("bad-quantity", line=handed.line)  # beyond what the record can hold
         prices[handed.line] = price
     if cancelled is not None:
         run.flag(entry, "cancel-crossed-delivery", cancelled=str(cancelled.ref))

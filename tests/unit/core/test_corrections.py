@@ -1,0 +1,231 @@
+"""Corrections: of an own document, alone while nobody has answered it, else with the other side's signature."""
+
+# ruff: noqa: E501 (a line of a story is one line)
+from __future__ import annotations
+
+from tests.cast import IN, OFFICERS
+from tests.scenario import Story
+
+from tallystick.core.canonical import encode_trusted
+from tallystick.core.entries import Correction, Duty
+from tallystick.core.steps import CORRECTIONS_MAX
+
+AGREED = """
+2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"
+2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00
+2027-03-03 JP order R1 on F1 limit 2000.00
+2027-03-04 IN accept A1 on R1
+"""
+DELIVERED = AGREED + "2027-03-05 IN deliver D1 on A1: 1 100\n"
+RECEIVED = DELIVERED + "2027-03-05 JP receive E1 on D1\n"
+BILLED = RECEIVED + "2027-03-06 IN invoice I1 on A1 for E1 number INV-1: 1 600.00\n"
+
+
+def test_an_unanswered_document_is_corrected_alone() -> None:
+    story = Story(
+        DELIVERED
+        + """
+2027-03-05 IN correct Q1 on D1: 1 90
+-> finding corrected D1
+-> O1 line 1 delivered=90000
+2027-03-05 JP receive E1 on D1: 1 90
+-> IN:ar:unbilled:JP 900.00 INR
+"""
+    )
+    (proposal,) = story.order().proposals
+    assert proposal.countersigned == story.names["Q1"]
+
+
+def test_an_answered_document_needs_the_other_side() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-05 IN correct Q1 on D1: 1 90
+-> O1 line 1 delivered=100000
+2027-03-06 JP countersign C1 on Q1
+-> finding correction-not-possible C1
+-> O1 line 1 delivered=100000
+2027-03-06 IN countersign C2 on Q1
+-> finding own-countersign C2
+"""
+    )
+
+
+def test_a_corrected_receipt_restates_what_is_owed() -> None:
+    story = Story(
+        RECEIVED
+        + """
+2027-03-06 JP correct Q1 on E1: 1 80 refused 20 spoiled
+-> IN:ar:unbilled:JP 800.00 INR
+-> finding refused-goods E1
+-> finding corrected E1
+-> O1 line 1 received=80000 refused=20000 accrued=80000
+"""
+    )
+    order = story.order()
+    journal = [(t.rule, t.amount, t.origin, t.about) for t in story.record.ledger.transactions_of(order.order_id)]
+    names = story.names
+    assert journal == [
+        ("L1", 100000, names["A1"], None),
+        ("L2", 100000, names["E1"], None),
+        ("L1", -100000, names["E1"], None),
+        ("L2", -100000, names["Q1"], names["E1"]),
+        ("L1", 100000, names["Q1"], names["E1"]),
+        ("L2", 80000, names["Q1"], names["E1"]),
+        ("L1", -100000, names["Q1"], names["E1"]),
+    ]
+
+
+def test_a_billed_receipt_is_corrected_with_the_providers_signature() -> None:
+    start = (
+        BILLED
+        + "2027-03-07 JP correct Q1 on E1: 1 80 refused 20 spoiled\n-> IN:ar 1000.00 INR\n-> IN:ar:unbilled:JP 400.00 INR\n"
+    )
+    Story(
+        start
+        + "2027-03-08 IN countersign C1 on Q1\n-> IN:ar:unbilled:JP 200.00 INR\n-> IN:ar:billed:JP 600.00 INR\n-> finding corrected E1"
+    )
+    below = start.replace("1 80 refused 20", "1 50 refused 50")
+    Story(
+        below
+        + "2027-03-08 IN countersign C1 on Q1\n-> finding correction-not-possible C1\n-> IN:ar:unbilled:JP 400.00 INR"
+    )
+
+
+def test_an_invoice_is_taken_back() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-07 IN correct Q1 on I1
+-> finding taken-back I1
+-> IN:ar:unbilled:JP 1000.00 INR
+-> IN:ar:billed:JP 0.00 INR
+2027-03-08 IN invoice I2 on A1 for E1 number INV-1: 1 1000.00
+-> no finding duplicate-number I2
+-> IN:ar:billed:JP 1000.00 INR
+2027-03-09 IN correct Q2 on I1
+-> finding unknown-object Q2
+"""
+    )
+
+
+def test_an_accepted_invoice_cannot_be_taken_back_under_its_acceptance() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-07 JP accept-invoice K1 on I1
+2027-03-07 IN correct Q1 on I1
+-> IN:ar:billed:JP 600.00 INR
+2027-03-08 JP countersign C1 on Q1
+-> finding correction-not-possible C1
+-> IN:ar:billed:JP 600.00 INR
+"""
+    )
+
+
+def test_an_answer_that_crosses_a_correction_makes_it_wait() -> None:
+    Story(
+        DELIVERED
+        + """
+2027-03-05 IN correct Q1 on D1: 1 90
+2027-03-05 JP receive E1 on D1 unseen Q1
+-> O1 line 1 delivered=100000 received=100000
+-> IN:ar:unbilled:JP 1000.00 INR
+-> no findings
+"""
+    )
+
+
+def test_a_document_is_corrected_again() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-06 JP correct Q1 on E1: 1 80 refused 20 spoiled
+2027-03-06 JP correct Q2 on E1: 1 90 refused 10 spoiled
+-> IN:ar:unbilled:JP 900.00 INR
+2027-03-07 IN invoice I1 on A1 for E1: 1 900.00
+2027-03-07 JP correct Q3 on E1: 1 100
+2027-03-08 IN countersign on Q3
+-> IN:ar:unbilled:JP 100.00 INR
+-> IN:ar:billed:JP 900.00 INR
+-> no finding refused-goods E1
+2027-03-08 IN countersign C2 on Q2
+-> finding already-decided C2
+"""
+    )
+
+
+def test_corrections_of_two_documents_leave_each_other_alone() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-06 JP correct Q1 on E1: 1 80 refused 20 spoiled
+2027-03-06 IN correct Q2 on D1: 1 120
+2027-03-07 IN invoice I1 on A1 for E1: 1 800.00
+2027-03-08 IN correct Q3 on I1 for E1: 1 700.00
+-> IN:ar:billed:JP 700.00 INR
+-> IN:ar:unbilled:JP 100.00 INR
+2027-03-09 JP countersign C2 on Q2
+-> finding correction-not-possible C2
+"""
+    )
+
+
+def test_a_corrected_payment_reopens_a_closed_order() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-06 IN invoice I1 on A1 for E1
+2027-04-01 IN funds N1 on I1 1000.00
+2027-04-02 JP close X1 on A1
+2027-04-02 IN close X2 on A1
+-> O1 closed
+2027-04-03 IN correct Q1 on N1 950.00: as-said
+-> O1 closed
+2027-04-04 JP countersign on Q1
+-> O1 fulfilled
+-> finding short-payment N1 amount=5000
+-> finding premature-close X1
+-> IN:ar:billed:JP 50.00 INR
+2027-04-05 IN funds N2 on I1 50.00
+-> O1 settled
+2027-04-06 JP close X3 on A1
+2027-04-06 IN close X4 on A1
+-> O1 closed
+"""
+    )
+
+
+def test_a_request_is_corrected_until_there_is_an_offer() -> None:
+    story = Story('2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"')
+    request = story.entry("O1").body
+    from dataclasses import replace
+
+    from tallystick.core.entries import to_array
+
+    again = replace(request, receiving_unit="JS Other")
+    correction = Correction(OFFICERS[Duty.REQUESTER], encode_trusted(to_array(again)))
+    story.say(0, correction, on=story.names["O1"], t=story.entry("O1").t)
+    assert story.order().receiving_unit == "JS Other"
+    assert story.codes("O1") == ["corrected"]
+    taken = story.say(0, Correction(OFFICERS[Duty.REQUESTER], b""), on=story.names["O1"])
+    assert [(f.code, f.entry) for f in story.findings][-1] == ("correction-not-possible", taken.ref)
+
+
+def test_a_replacement_that_cannot_be_read_is_no_correction() -> None:
+    story = Story(DELIVERED)
+    for bad in (b"\x00", b"\x80", b"\xff\xff", b"\x1b\x00\x00\x00\x00\x00\x00\x00\x01"):
+        entry = story.say(IN, Correction(OFFICERS[Duty.ISSUING], bad), on=story.names["D1"])
+        assert [f.code for f in story.findings if f.entry == entry.ref] == ["correction-not-possible"]
+    assert story.order().lines[0].delivered == 100_000
+
+
+def test_the_number_of_corrections_of_one_order_is_limited() -> None:
+    story = Story(DELIVERED)
+    body = Correction(
+        OFFICERS[Duty.ISSUING], encode_trusted([OFFICERS[Duty.ISSUING], 20_000, 330, "INVTZ", [[1, 5, None]]])
+    )
+    entries = [story.logs.say(17, body, on=story.names["D1"]) for _ in range(CORRECTIONS_MAX + 1)]
+    story.fold.extend(entries)
+    refused = [f.entry for f in story.findings if f.code == "correction-not-possible"]
+    assert refused == [entries[-1].ref]

@@ -1,0 +1,513 @@
+"""Documents that cross, come twice or come out of turn."""
+
+# ruff: noqa: E501 (a line of a story is one line)
+from __future__ import annotations
+
+import pytest
+from tests.scenario import Story
+
+REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
+OFFER = "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00\n"
+ORDER = "2027-03-03 JP order R1 on F1 limit 2000.00\n"
+ACCEPT = "2027-03-04 IN accept A1 on R1\n"
+AGREED = REQUEST + OFFER + ORDER + ACCEPT
+
+
+def test_a_request_may_be_declined_until_it_is_agreed() -> None:
+    Story(
+        REQUEST
+        + "2027-03-02 IN decline K1 on O1\n-> O1 declined\n2027-03-03 IN offer F1 on O1 INR until 2027-04-30: 1 1 @ 1.00\n-> finding act-out-of-turn F1"
+    )
+    Story(AGREED + "2027-03-05 IN decline K1 on O1\n-> O1 agreed\n-> finding act-out-of-turn K1")
+
+
+def test_a_new_offer_replaces_the_earlier_one() -> None:
+    story = Story(
+        REQUEST
+        + OFFER
+        + """
+2027-03-03 IN offer F2 on O1 INR until 2027-04-30: 1 100 @ 9.00
+2027-03-03 JP order R1 on F1 limit 2000.00
+-> finding offer-not-live R1
+-> O1 offered
+2027-03-04 JP order R2 on F2 limit 2000.00
+-> O1 ordered
+"""
+    )
+    assert story.order().lines[0].order_value == 90000
+
+
+@pytest.mark.parametrize("first", ["order", "offer"])
+def test_an_order_that_crosses_a_new_offer_is_void(first: str) -> None:
+    order = "2027-03-03 JP order R1 on F1 limit 2000.00 {}\n"
+    offer = "2027-03-03 IN offer F2 on O1 INR until 2027-04-30: 1 100 @ 9.00\n"
+    crossing = {
+        "order": order.format("") + offer.replace("2027-04-30:", "2027-04-30 unseen R1:"),
+        "offer": offer + order.format("unseen F2"),
+    }[first]
+    Story(REQUEST + OFFER + crossing + "-> O1 offered\n-> finding offer-not-live R1")
+    named = "2027-03-05 IN accept A1 on R1\n-> O1 agreed\n-> no findings"
+    story = Story(REQUEST + OFFER + crossing + named)
+    assert story.order().order == story.names["R1"]
+    assert story.order().lines[0].price_micro == 10_000_000
+    assert story.order().offer.ref == story.names["F1"]
+
+
+def test_of_two_orders_the_first_counts() -> None:
+    Story(
+        REQUEST
+        + OFFER
+        + ORDER
+        + """
+2027-03-03 JP order R2 on F1 limit 2000.00
+-> O1 ordered
+-> finding second-order R2
+2027-03-04 IN accept A1 on R2
+-> finding unknown-object A1
+2027-03-04 IN accept A2 on R1
+-> O1 agreed
+2027-03-04 IN accept A3 on R1
+-> finding already-decided A3
+"""
+    )
+
+
+def test_when_the_acceptance_names_the_order_on_the_old_offer_the_other_order_falls() -> None:
+    Story(
+        REQUEST
+        + OFFER
+        + ORDER
+        + """
+2027-03-03 IN offer F2 on O1 INR until 2027-04-30: 1 100 @ 9.00
+2027-03-04 JP order R2 on F2 limit 2000.00
+-> O1 ordered
+2027-03-05 IN accept A1 on R1
+-> O1 agreed
+-> finding second-order R2
+-> O1 line 1 price_micro=10000000
+"""
+    )
+
+
+def test_an_offer_lasts_to_its_last_day() -> None:
+    Story(REQUEST + OFFER + "2027-04-30 JP order R1 on F1 limit 2000.00\n-> O1 ordered")
+    Story(REQUEST + OFFER + "2027-05-01 JP order R1 on F1 limit 2000.00\n-> O1 offered\n-> finding offer-expired R1")
+
+
+@pytest.mark.parametrize("read_first", ["order", "withdrawal"])
+def test_an_order_that_crosses_the_withdrawal_of_its_offer_stands(read_first: str) -> None:
+    # What is said after more is read later.
+    later = "" if read_first == "order" else "2027-03-03 JP note on O1 unseen B1\n" * 2
+    back = "2027-03-03 IN withdraw B1 on F1 by accepting\n-> O1 requested\n"
+    order = "2027-03-03 JP order R1 on F1 limit 2000.00 "
+    story = Story(
+        REQUEST + OFFER + back + later + order + "unseen B1\n-> O1 ordered\n-> finding act-out-of-turn B1\n"
+        "2027-03-04 IN accept A1 on R1\n-> O1 agreed\n-> no finding offer-not-live R1"
+    )
+    assert (story.entry("R1").order_key < story.entry("B1").order_key) is (read_first == "order")
+    Story(REQUEST + OFFER + back + later + order + "\n-> O1 requested\n-> finding offer-not-live R1")
+
+
+def test_an_acceptance_that_crosses_the_withdrawal_stands() -> None:
+    back = "2027-03-04 JP withdraw B1 on O1\n"
+    Story(
+        REQUEST + OFFER + ORDER + back + "-> O1 withdrawn\n2027-03-04 IN accept A1 on R1\n-> finding act-out-of-turn A1"
+    )
+    Story(
+        REQUEST
+        + OFFER
+        + ORDER
+        + back
+        + "2027-03-04 IN accept A1 on R1 unseen B1\n-> O1 agreed\n-> finding act-out-of-turn B1\n-> no finding act-out-of-turn A1"
+    )
+    Story(AGREED + "2027-03-04 JP withdraw B1 on O1 unseen A1\n-> O1 agreed\n-> finding act-out-of-turn B1")
+
+
+CANCELLED = AGREED + "2027-03-05 JP cancel K1 on A1\n-> O1 agreed\n2027-03-06 IN countersign C1 on K1\n"
+
+
+def test_a_cancellation_counts_from_the_second_signature() -> None:
+    Story(
+        CANCELLED
+        + "-> O1 cancelled\n-> JP:memo:commit:IN 0.00 INR\n-> O1 line 1 cancelled=100000 fulfilment=cancelled-rest"
+    )
+    Story(
+        AGREED
+        + """
+2027-03-05 JP cancel K1 on A1
+2027-03-05 JP countersign C1 on K1
+-> O1 agreed
+-> finding own-countersign C1
+2027-03-06 IN countersign C2 on K1
+-> O1 cancelled
+2027-03-07 IN countersign C3 on K1
+-> finding already-decided C3
+2027-03-08 IN cancel K2 on A1
+-> finding act-out-of-turn K2
+"""
+    )
+
+
+@pytest.mark.parametrize("first", ["delivery", "cancellation"])
+def test_a_delivery_that_crosses_the_cancellation_stands(first: str) -> None:
+    if first == "delivery":
+        text = (
+            AGREED
+            + """
+2027-03-05 IN cancel K1 on A1
+2027-03-06 IN deliver D1 on A1: 1 40
+2027-03-06 JP countersign C1 on K1 unseen D1
+"""
+        )
+    else:
+        text = (
+            AGREED
+            + """
+2027-03-05 IN cancel K1 on A1
+2027-03-06 JP countersign C1 on K1
+2027-03-06 IN deliver D1 on A1 unseen C1: 1 40
+"""
+        )
+    Story(
+        text
+        + """
+-> O1 in-delivery
+-> finding cancel-crossed-delivery D1
+2027-03-07 JP receive E1 on D1
+-> O1 fulfilled
+-> O1 line 1 received=40000 cancelled=60000 ordered=100000
+-> IN:ar:unbilled:JP 400.00 INR
+-> JP:memo:commit:IN 0.00 INR
+"""
+    )
+
+
+def test_a_delivery_after_the_cancellation_does_not_count() -> None:
+    Story(CANCELLED + "2027-03-07 IN deliver D1 on A1: 1 40\n-> O1 cancelled\n-> finding delivery-after-cancel D1")
+
+
+def test_a_delivered_part_is_closed_by_cancelling_the_rest() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN deliver D1 on A1: 1 40
+2027-03-05 JP receive E1 on D1
+-> JP:memo:commit:IN 600.00 INR
+2027-03-06 JP cancel K1 on A1
+2027-03-07 IN countersign C1 on K1
+-> O1 fulfilled
+-> no findings
+-> JP:memo:commit:IN 0.00 INR
+2027-03-08 JP amend M1 on A1 limit 3000.00: 1 200 @ 10.00
+-> finding already-decided M1
+"""
+    )
+
+
+def test_an_amendment_makes_a_new_version() -> None:
+    story = Story(
+        AGREED
+        + """
+2027-03-05 JP amend M1 on A1 limit 3000.00: 1 150 @ 12.00
+-> O1 line 1 ordered=100000
+2027-03-06 IN countersign C1 on M1
+-> O1 line 1 ordered=150000 price_micro=12000000
+-> JP:memo:commit:IN 1800.00 INR
+2027-03-07 JP amend M2 on A1 base 1: 1 160 @ 12.00
+-> finding stale-amendment M2
+"""
+    )
+    assert (story.order().version, story.order().max_liability) == (2, 300000)
+
+
+def test_of_two_amendments_of_one_version_the_first_to_be_signed_counts() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 JP amend M1 on A1: 1 150 @ 10.00
+2027-03-05 IN amend M2 on A1 unseen M1: 1 90 @ 10.00
+2027-03-06 JP countersign C1 on M2
+2027-03-07 IN countersign C2 on M1
+-> finding stale-amendment C2
+-> O1 line 1 ordered=90000
+"""
+    )
+
+
+def test_a_delivery_that_had_not_seen_the_amendment_is_under_the_old_price() -> None:
+    story = Story(
+        AGREED
+        + """
+2027-03-05 IN amend M1 on A1: 1 100 @ 12.00
+2027-03-06 JP countersign C1 on M1
+2027-03-06 IN deliver D1 on A1 unseen C1: 1 40
+2027-03-07 IN deliver D2 on A1: 1 60
+2027-03-08 JP receive E1 on D1
+-> IN:ar:unbilled:JP 400.00 INR
+2027-03-08 JP receive E2 on D2
+-> IN:ar:unbilled:JP 1120.00 INR
+-> O1 fulfilled
+"""
+    )
+    assert [d.lines[0].amount for d in story.order().deliveries] == [40000, 72000]
+
+
+def test_two_depots_may_deliver_the_same_line() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN deliver D1 on A1: 1 100
+2027-03-05 IN deliver D2 on A1: 1 30
+-> finding over-delivery D2 delivered=130000 ordered=100000
+2027-03-06 JP receive E1 on D1
+2027-03-06 JP receive E2 on D2: 1 0 refused 30 over
+-> IN:ar:unbilled:JP 1000.00 INR
+"""
+    )
+
+
+def test_goods_within_tolerance_complete_the_line() -> None:
+    agreed = AGREED.replace('"fresh provisions"', '"fresh provisions" ±30')
+    short = "2027-03-05 IN deliver D1 on A1: 1 {}\n2027-03-05 JP receive E1 on D1\n"
+    Story(agreed + short.format("97") + "-> O1 fulfilled\n-> JP:memo:commit:IN 0.00 INR\n-> no findings")
+    Story(agreed + short.format("96.999") + "-> O1 in-delivery")
+    Story(agreed + short.format("103") + "-> no findings")
+    Story(agreed + short.format("103.001") + "-> finding over-delivery D1\n-> IN:ar:unbilled:JP 1030.01 INR")
+
+
+def test_a_receipt_counts_what_was_delivered_once() -> None:
+    delivered = AGREED + "2027-03-05 IN deliver D1 on A1: 1 40\n"
+    Story(
+        delivered
+        + "2027-03-05 JP receive E1 on D1: 1 39\n-> finding receipt-mismatch E1 counted=39000 delivered=40000\n-> O1 in-delivery"
+    )
+    Story(
+        delivered
+        + "2027-03-05 JP receive E1 on D1\n2027-03-05 JP receive E2 on D1\n-> finding already-decided E2\n-> IN:ar:unbilled:JP 400.00 INR"
+    )
+    Story(delivered + "2027-03-05 JP receive E1 on D1 dated 2027-03-04\n-> finding bad-dates E1")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("IN deliver X1 on A1: 2 40", "bad-quantity"),
+        ("IN deliver X1 on A1: 1 0", "bad-quantity"),
+        ("IN deliver X1 on A1: 1 1; 1 2", "bad-quantity"),
+        ("JP deliver X1 on A1: 1 40", "wrong-side"),
+        ("IN deliver X1 on R1: 1 40", "unknown-object"),
+        ("IN deliver X1 on A1 by billing: 1 40", "duty-missing"),
+        ("IN invoice X1 on A1 for R1: 1 1.00", "act-out-of-turn"),
+        ("JP close X1 on A1", "premature-close"),
+        ("JP amend X1 on A1: 2 1 @ 1.00", "bad-quantity"),
+        ("JP countersign X1 on A1", "unknown-object"),
+        ("JP correct X1 on F1", "wrong-side"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_void_for_its_own_reason(line: str, code: str) -> None:
+    story = Story(AGREED + f"2027-03-05 {line}\n-> O1 agreed\n-> finding {code} X1")
+    assert story.codes("X1") == [code]
+    assert story.order().void == (story.names["X1"],)
+
+
+RECEIVED = AGREED + "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-05 JP receive E1 on D1\n"
+BILLED = RECEIVED + "2027-03-06 IN invoice I1 on A1 for E1\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "line", "code"),
+    [
+        (RECEIVED, "IN invoice X1 on A1 for D1: 1 1.00", "invoice-receipt-unknown"),
+        (RECEIVED, "IN invoice X1 on A1 for E1: 1 1000.01", "invoice-over-accrued"),
+        (RECEIVED, "IN invoice X1 on A1 for E1: 1 0.00", "bad-quantity"),
+        (RECEIVED, "IN invoice X1 on A1 for E1 total 999.00: 1 1000.00", "invoice-total-differs"),
+        (RECEIVED, "JP report X1 on E1: 2 1 short", "bad-quantity"),
+        (RECEIVED, "JP report X1 on E1: 1 101 short", "bad-quantity"),
+        (RECEIVED, "JP report X1 on E1: 1 0 damaged", "bad-quantity"),
+        (RECEIVED, "JP resolve X1 on E1: 2 adjusted 1.00", "bad-quantity"),
+        (RECEIVED, "JP resolve X1 on E1: 1 no-charge 1.00", "bad-quantity"),
+        (RECEIVED, "JP resolve X1 on E1: 1 upheld 1.00", "bad-quantity"),
+        (RECEIVED, "JP resolve X1 on E1: 1 adjusted -1000.01", "credit-over-invoiced"),
+        (BILLED, "IN invoice X1 on A1 for E1: 1 0.01", "invoice-over-accrued"),
+        (BILLED, "JP dispute X1 on I1: 1 1000.01", "dispute-over-invoiced"),
+        (BILLED, "JP dispute X1 on I1: 1 0.00", "bad-quantity"),
+        (BILLED, "IN credit X1 on I1: 1 1000.01", "credit-over-invoiced"),
+        (BILLED, "IN funds X1 on I1 0.00", "bad-quantity"),
+        (BILLED, "JP advise X1 on I1 0.00", "bad-quantity"),
+        (BILLED, "IN close X1 on A1", "premature-close"),
+        (BILLED, "IN cancel X1 on A1", "act-out-of-turn"),
+    ],
+)  # fmt: skip
+def test_money_that_does_not_fit_is_void_for_its_own_reason(start: str, line: str, code: str) -> None:
+    story = Story(start + f"2027-03-07 {line}\n-> finding {code} X1")
+    assert story.codes("X1") == [code]
+    assert story.entry("X1").ref in story.order().void
+
+
+def test_what_is_paid_cannot_be_disputed_too() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-07 IN funds N1 on I1 900.00
+2027-03-08 JP dispute P1 on I1: 1 100.01
+-> finding dispute-over-invoiced P1 left=10000
+2027-03-08 JP dispute P2 on I1: 1 100.00
+-> IN:ar:disputed:JP 100.00 INR
+"""
+    )
+
+
+def test_a_claim_after_the_window_is_late_and_counts() -> None:
+    Story(RECEIVED + "2027-04-04 JP report P1 on E1: 1 5 damaged\n-> no finding late-claim P1")
+    Story(
+        RECEIVED
+        + "2027-04-05 JP report P1 on E1: 1 5 damaged\n-> finding late-claim P1\n-> finding discrepancy-open P1"
+    )
+
+
+def test_a_resolution_of_what_is_resolved_does_not_count() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-06 JP report P1 on E1: 1 10 damaged
+2027-03-07 IN resolve S1 on P1: 1 no-charge -100.00
+2027-03-07 JP resolve S2 on P1 unseen S1: 1 adjusted -60.00
+2027-03-08 JP countersign on S1
+-> IN:ar:unbilled:JP 900.00 INR
+2027-03-08 IN countersign C2 on S2 unseen S1
+-> finding already-decided C2
+-> IN:ar:unbilled:JP 900.00 INR
+"""
+    )
+
+
+def test_nothing_is_closed_over_an_open_difference() -> None:
+    settled = (
+        BILLED + "2027-03-07 JP report P1 on E1: 1 10 damaged\n2027-03-08 IN funds N1 on I1 1000.00\n-> O1 settled\n"
+    )
+    Story(settled + "2027-03-09 JP close X1 on A1\n-> finding premature-close X1 state=open-difference")
+    Story(
+        settled
+        + """
+2027-03-09 IN resolve S1 on P1: 1 upheld
+2027-03-10 JP countersign on S1
+2027-03-11 JP close X1 on A1
+2027-03-11 JP close X2 on A1
+-> finding already-decided X2
+2027-03-12 IN close X3 on A1
+-> O1 closed
+"""
+    )
+
+
+def test_a_closed_order_is_opened_again_by_both_signatures_only() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-08 IN funds N1 on I1 1000.00
+2027-03-11 JP close X1 on A1
+2027-03-12 IN close X2 on A1
+-> O1 closed
+2027-03-13 JP report P1 on E1: 1 10 damaged
+-> finding act-out-of-turn P1
+2027-03-14 IN resolve S1 on E1: 1 adjusted 50.00
+-> O1 closed
+2027-03-15 JP countersign on S1
+-> O1 fulfilled
+-> IN:ar:unbilled:JP 50.00 INR
+2027-03-16 IN invoice I2 on A1 for E1: 1 50.00
+2027-03-17 IN funds N2 on I2 50.00
+-> O1 settled
+2027-03-18 JP close X3 on A1
+2027-03-18 IN close X4 on A1
+-> O1 closed
+"""
+    )
+
+
+def test_a_cancelled_order_is_closed_by_both() -> None:
+    Story(
+        CANCELLED
+        + "2027-03-08 JP close X1 on A1\n-> O1 cancelled\n2027-03-08 IN close X2 on A1\n-> O1 closed\n-> no findings"
+    )
+
+
+def test_a_number_used_twice_is_flagged_at_the_later_document() -> None:
+    Story(
+        BILLED.replace("for E1", "for E1 number INV-7: 1 600.00")
+        + """
+2027-03-09 IN invoice I2 on A1 for E1 number INV-7: 1 400.00
+-> finding duplicate-number I2
+-> no finding duplicate-number I1
+-> IN:ar:billed:JP 1000.00 INR
+"""
+    )
+    again = REQUEST.replace("O1 of IN", "O2 of IN number 1")
+    story = Story(REQUEST + again + "-> finding duplicate-number O2")
+    assert [f.order_id for f in story.findings] == [story.names["O2"]]
+    assert story.record.findings_of(story.names["O2"]) == story.findings
+
+
+@pytest.mark.parametrize(
+    ("request_line", "code"),
+    [
+        ('1 AMMO 100 EA "rounds"', "not-allowed-category"),
+        ('1 XXXX 100 EA "thing"', "not-allowed-category"),
+        ('1 SPAR 100 EA "a part" 1005-12-345-6789', "blocked-item"),
+        ("1 FOOD 0 KGM bread", "bad-quantity"),
+        ("1 FOOD 1 KGM bread; 1 FOOD 1 KGM butter", "bad-quantity"),
+    ],
+)
+def test_a_request_outside_the_terms_opens_nothing(request_line: str, code: str) -> None:
+    story = Story(f"2027-03-01 JP request O1 of IN: {request_line}\n-> O1 void\n-> finding {code} O1")
+    assert story.order().lines == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("of JP", "wrong-provider"),
+        ("of IN situation z", "not-allowed-situation"),
+        ("of IN from 2020-01-01 to 2020-01-02", "not-in-force"),
+    ],
+)
+def test_a_request_to_the_wrong_party_or_time_opens_nothing(words: str, code: str) -> None:
+    Story(
+        f"2027-03-01 JP request O1 {words}: 1 FOOD 1 KGM bread\n-> O1 void\n-> finding {code} O1\n"
+        "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 1 @ 1.00"
+        + ("" if "JP" in words else "\n-> finding unknown-object F1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("offer", "code"),
+    [
+        ("USD until 2027-04-30: 1 100 @ 10.00", "unknown-currency"),
+        ("INR until 2027-03-01: 1 100 @ 10.00", "bad-dates"),
+        ("INR until 2027-04-30: 2 100 @ 10.00", "bad-quantity"),
+        ("INR until 2027-04-30: 1 0 @ 10.00", "bad-quantity"),
+        ("INR until 2027-04-30: 1 9007199254740.991 @ 9007199254.740991", "bad-quantity"),
+    ],
+)
+def test_an_offer_that_cannot_be_taken(offer: str, code: str) -> None:
+    Story(REQUEST + f"2027-03-02 IN offer F1 on O1 {offer}\n-> O1 requested\n-> finding {code} F1")
+
+
+FUEL = """
+2027-03-01 JP request O1 of IN: 1 POLF 280000 L15 "high-flash diesel"
+2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 280000 @ 82.40
+2027-03-03 JP order R1 on F1 limit 25000000.00
+2027-03-04 IN accept A1 on R1
+"""
+
+
+@pytest.mark.parametrize(
+    ("measured", "finding"),
+    [
+        ("1 279999 from 283815 L at 31.0 C density 845.0", "no findings"),
+        ("1 280000", "finding fuel-measure-missing D1"),
+        ("1 270000 from 283815 L at 31.0 C density 845.0", "finding fuel-volume-differs D1"),
+    ],
+)
+def test_a_volume_at_15_degrees_can_be_worked_out_again(measured: str, finding: str) -> None:
+    Story(FUEL + f"2027-03-05 IN deliver D1 on A1: {measured}\n-> {finding}\n-> O1 in-delivery")
