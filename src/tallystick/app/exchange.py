@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tallystick.app.node import Desk
@@ -25,6 +25,7 @@ class Received:
     leaves: int = 0
     waiting: int = 0
     have: Mapping[int, int] | None = None  # what we hold, when the sender should know
+    told: Mapping[int, int] | None = None  # what the sender says it holds
 
     def __add__(self, other: Received) -> Received:
         return Received(
@@ -33,6 +34,7 @@ class Received:
             self.leaves + other.leaves,
             max(self.waiting, other.waiting),
             other.have or self.have,
+            other.told if other.told is not None else self.told,
         )
 
 
@@ -51,7 +53,10 @@ def receive(desk: Desk, data: bytes) -> Received:
         done += _take(desk, bundle)
         if done.leaves:
             done += _take_waiting(desk)
-    return done
+    if done.have is None:
+        return done
+    waiting = len(desk.store.waiting(desk.id))
+    return replace(done, waiting=waiting, have=desk.space.sizes() if waiting else None)
 
 
 def _split(desk: Desk, data: bytes) -> list[bytes]:
@@ -63,8 +68,16 @@ def _split(desk: Desk, data: bytes) -> list[bytes]:
 
 
 def _take(desk: Desk, bundle: bytes) -> Received:
+    told: Mapping[int, int] | None = None
+
+    def stage() -> Admission | None:
+        nonlocal told
+        admission = desk.space.read(bundle)
+        told = admission.have
+        return admission if admission.leaves else None
+
     try:
-        admission = desk.commit_fresh(partial(_stage, desk, bundle))
+        admission = desk.commit_fresh(stage)
     except GapError:
         desk.store.put_waiting(desk.id, bundle)
         return Received(bundles=1, waiting=len(desk.store.waiting(desk.id)), have=desk.space.sizes())
@@ -72,8 +85,8 @@ def _take(desk: Desk, bundle: bytes) -> Received:
         _set_aside(desk, bundle, error)
         raise
     if admission is None:
-        return Received(bundles=1)
-    return Received(bundles=1, entries=len(admission.entries), leaves=len(admission.leaves))
+        return Received(bundles=1, told=told)
+    return Received(bundles=1, entries=len(admission.entries), leaves=len(admission.leaves), told=told)
 
 
 def _take_waiting(desk: Desk) -> Received:
@@ -148,6 +161,9 @@ class Reply:
 def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply:
     """Serve a partner's exchange: take in its bundles, return ours with the acknowledgement.
 
+    Nothing is acknowledged before the partner was heard without a gap: a node that came back from a backup would
+    otherwise write over what it had signed after it.
+
     Args:
         desk: The agreement.
         data: The partner's bundles; may be empty.
@@ -160,17 +176,22 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply
     received = receive(desk, data) if data else Received()
     with desk.lock:
         desk.refresh()
-        acknowledge(desk)
+        if data and received.have is None:
+            acknowledge(desk)
         if sizes_digest(desk) == holds:
             return Reply(b"", holds)
-        bundles = news_for(desk, known_by_partner(desk, writer_key), acknowledging=False)
-        if received.have is not None:
+        known = known_by_partner(desk, writer_key) if received.told is None else received.told
+        bundles = news_for(desk, known, acknowledging=False)
+        if received.have is not None or not bundles:
             bundles.append(desk.space.have_only())
         return Reply(b"".join(bundles), sizes_digest(desk))
 
 
 def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | None, *, holds: str = "") -> SyncResult:
     """Exchange with a partner until neither has news.
+
+    Each side sends what the other has not acknowledged. When that leaves them apart, because one has lost what it had
+    acknowledged, it says what it holds and gets the rest, its own entries too.
 
     Args:
         desk: The agreement.
@@ -183,19 +204,26 @@ def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | No
         RemoteError: the partner sent something unacceptable.
     """
     done = Received()
+    told: Mapping[int, int] | None = None
+    asking = False
     for _ in range(ROUNDS_MAX):
         with desk.lock:
             desk.refresh()
-            acknowledge(desk)
             ours = sizes_digest(desk)
-            bundles = [] if ours == holds else news_for(desk, known_by_partner(desk, writer_key), acknowledging=False)
+            known = known_by_partner(desk, writer_key) if told is None else told
+            bundles = [] if ours == holds else news_for(desk, known, acknowledging=False)
+            if asking:
+                bundles.append(desk.space.have_only())
         reply = post(b"".join(bundles), ours)
-        if reply.body:
-            done += receive(desk, reply.body)
-        holds = reply.holds
+        received = receive(desk, reply.body) if reply.body else Received()
+        if received.have is None:
+            acknowledge(desk)
         now = sizes_digest(desk)
-        if now == holds or (now == ours and not bundles):
+        moved = now != ours or reply.holds != holds
+        done, told, holds = done + received, received.told, reply.holds
+        if now == holds or (asking and not moved):
             break
+        asking = not moved or received.have is not None
     return SyncResult(done, holds)
 
 
