@@ -28,7 +28,7 @@ EPOCH_LEAVES = 256  # leaves that share an epoch key
 EPOCH_KEY_BYTES = 32
 SALT_BYTES = 16
 NUMBER_MAX = 2**53 - 1  # log ids, indices, sizes and times: exact in every language an auditor may use
-SEGMENT_MAX = 128 * 1024  # bytes of one segment; the longest list of prices we can say has about 60 KiB
+SEGMENT_MAX = 128 * 1024  # bytes of one segment; 500 prices with ordinary names have about 40 KiB
 CORE_TAG, DETAIL_TAG, AUTH_TAG = b"\x00", b"\x01", b"\x02"
 
 _sha256 = hashlib.sha256

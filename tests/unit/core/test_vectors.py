@@ -1,6 +1,7 @@
 """What is in ``vectors/record.json`` is what this code writes and reads."""
 
 import json
+import re
 from base64 import b64decode
 
 from tests.golden import FILES, VECTORS, record_story
@@ -77,3 +78,22 @@ def test_the_bundles_bring_these_leaves():
             assert stored.leaf.hex() == leaf["leaf"]
             if "lamport" in leaf:
                 assert plain.entry(EntryRef(row["log"], index)).lamport == leaf["lamport"]
+
+
+def test_the_bytes_in_the_specification_are_those_of_the_vectors():
+    known = json.dumps(RECORD, ensure_ascii=False).replace("\\n", "\n")
+    lengths = []
+    for page in ("log.md", "wire.md"):
+        text = (VECTORS.parent / "docs" / "spec" / page).read_text()
+        examples = re.findall(r"^```text\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        for example in examples:
+            for run in re.findall(r"\b[0-9a-f]{16,}\b", example):
+                lengths.append(len(run))
+                assert run in known or run == "0000000000000003", run
+            for line in example.splitlines():
+                if line.startswith(("keel.example", "— ", "fm3z")):
+                    assert line in known, line
+        if page == "wire.md":  # the annotated bundle, column by column
+            columns = [line.split("   ")[0].replace(" ", "") for line in examples[0].splitlines()]
+            assert "".join(columns) == RECORD["bundles"][4]["bundle"]
+    assert len(lengths) > 12
