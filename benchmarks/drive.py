@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import corpus as c
-from benchmarks.corpus import Act, Corpus, Life
+from benchmarks.corpus import Corpus
 from tallystick.core import signing
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
 from tallystick.core.entries import Adopt, Draft
@@ -24,12 +24,12 @@ from tallystick.core.space import Admission, Space
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One bundle on the wire: when, from which party, its bytes, and how many acts were new in it."""
+    """One bundle on the wire: when, from which party, its bytes, and the acts that were new in it."""
 
     at: int
     party: int
     data: bytes
-    acts: int
+    refs: tuple[EntryRef, ...]
 
 
 @dataclass
@@ -40,7 +40,6 @@ class Journey:
     lives: int
     bundles: list[Bundle] = field(default_factory=list)
     spaces: tuple[Space, ...] = ()
-    said: list[tuple[Life, Act, EntryRef, int]] = field(default_factory=list)
 
     @property
     def bytes_sent(self) -> int:
@@ -48,7 +47,7 @@ class Journey:
 
     @property
     def acts(self) -> int:
-        return sum(bundle.acts for bundle in self.bundles)
+        return sum(len(bundle.refs) for bundle in self.bundles)
 
 
 def seed_of(name: str) -> bytes:
@@ -163,7 +162,6 @@ class Drive:
     ) -> None:
         life = self.lives[number]
         self.refs[number][index] = ref
-        self.journey.said.append((life, life.acts[index], ref, at))
         for act in life.acts:
             if act.after == index and act.party == node.party:
                 next_one = (at + act.wait, number, act.number)
@@ -189,7 +187,7 @@ class Drive:
             admission = reader.space.read(data)
             reader.space.apply(admission)
             reader.exchange.came(admission)
-            self.journey.bundles.append(Bundle(now, sender.party, data, len(admission.entries)))
+            self.journey.bundles.append(Bundle(now, sender.party, data, tuple(e.ref for e in admission.entries)))
         sender.exchange.delivered(outgoing)
 
 

@@ -1,0 +1,172 @@
+"""How fast entries are verified, stored and folded, what a late one costs, and what the machine allows."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import corpus as c
+from benchmarks import drive
+from benchmarks.sizes import SEED, dictionary
+from tallystick.core.entries import Entry, Kind
+from tallystick.core.fold import Fold
+from tallystick.core.space import Space
+from tallystick.stores import open_store
+
+HASHES_PER_ENTRY = 5  # salt, commitment, the body's own, leaf, and one node of the tree
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """Acts a second, one after the other in one process; limits in their own unit."""
+
+    acts: int
+    bundles: int
+    verified: float
+    stored: float
+    folded: float
+    sha256: float  # hashes of 200 bytes a second
+    commits: float  # SQLite rows a second, as many a commit as a bundle has acts, synchronous=FULL
+    start_seconds: float  # reading the database and folding all, as a node does when it starts
+    memory_mib: float | None  # that a node's memory grew by
+
+
+def sha256_rate(seconds: float) -> float:
+    data, sha256, count = bytes(200), hashlib.sha256, 0
+    started = time.perf_counter()
+    while (now := time.perf_counter()) - started < seconds:
+        for _ in range(10_000):
+            sha256(data).digest()
+        count += 10_000
+    return count / (now - started)
+
+
+def sqlite_rate(folder: Path, rows: int, seconds: float) -> float:
+    """Return rows of 100 bytes a second, ``rows`` a commit, each commit flushed to the disk."""
+    path = folder / "limit.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("CREATE TABLE leaf (log INTEGER, position INTEGER, data BLOB, PRIMARY KEY (log, position))")
+    count, started = 0, time.perf_counter()
+    while (now := time.perf_counter()) - started < seconds:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("INSERT INTO leaf VALUES (1, ?, ?)", [(count + n, bytes(100)) for n in range(rows)])
+        connection.execute("COMMIT")
+        count += rows
+    connection.close()
+    return count / (now - started)
+
+
+def measure(lives: int, folder: Path, seconds: float) -> Speeds:
+    """Read the bundles of daily exchanges as a third node would."""
+    words = dictionary()
+    journey = drive.travel(c.Corpus(SEED, lives), c.DAY, words)
+    acts, bundles = journey.acts, [bundle.data for bundle in journey.bundles]
+
+    space = Space(journey.genesis, words)
+    started = time.perf_counter()
+    for data in bundles:
+        space.apply(space.read(data))
+    verified = time.perf_counter() - started
+
+    url = f"sqlite:///{folder / 'node.db'}"
+    store = open_store(url)
+    store.create_space(journey.genesis.bytes)
+    space, fold = Space(journey.genesis, words), Fold(journey.genesis)
+    storing = folding = 0.0
+    for data in bundles:
+        started = time.perf_counter()
+        admission = space.read(data)
+        store.append(admission)
+        space.apply(admission)
+        stored_at = time.perf_counter()
+        fold.extend(admission.entries)
+        storing += stored_at - started
+        folding += time.perf_counter() - stored_at
+    started = time.perf_counter()
+    digest = fold.record.digest
+    folding += time.perf_counter() - started
+    store.close()
+    del space, fold, journey
+
+    before = resident_mib()
+    started = time.perf_counter()
+    store = open_store(url)
+    (space_id,) = store.spaces()
+    loaded = store.load(space_id)
+    genesis = drive.genesis(words)
+    space = Space.restore(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, dictionary=words)
+    fold = Fold(genesis)
+    fold.extend(space.acts())
+    assert fold.record.digest == digest
+    start_seconds = time.perf_counter() - started
+    after = resident_mib()
+    store.close()
+    return Speeds(
+        acts=acts,
+        bundles=len(bundles),
+        verified=acts / verified,
+        stored=acts / storing,
+        folded=acts / (storing + folding),
+        sha256=sha256_rate(seconds),
+        commits=sqlite_rate(folder, max(1, acts // len(bundles)), seconds),
+        start_seconds=start_seconds,
+        memory_mib=None if before is None or after is None else after - before,
+    )
+
+
+def resident_mib() -> float | None:
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What a receipt costs that comes after everything else, in milliseconds."""
+
+    acts: int
+    fold_seconds: float
+    median: float
+    worst: float
+    with_digest: float  # median, the record's digest included
+
+
+def late(lives: int, samples: int = 200) -> Late:
+    """Fold all but some receipts, then bring these one by one; the record must come out as if none had been late."""
+    journey = drive.travel(c.Corpus(SEED, lives), 7 * c.DAY)
+    acts = list(journey.spaces[0].acts())
+    receipts = [n for n, act in enumerate(acts) if act.kind == Kind.RECEIPT]
+    chosen = set(random.Random(SEED).sample(receipts, min(samples, len(receipts))))
+    fold = Fold(journey.genesis)
+    started = time.perf_counter()
+    fold.extend(act for n, act in enumerate(acts) if n not in chosen)
+    _ = fold.record.digest
+    fold_seconds = time.perf_counter() - started
+    times, with_digest = [], []
+    for n in sorted(chosen):
+        seconds, whole = _bring(fold, acts[n])
+        times.append(seconds * 1000)
+        with_digest.append(whole * 1000)
+    whole_fold = Fold(journey.genesis)
+    whole_fold.extend(acts)
+    assert whole_fold.record.digest == fold.record.digest
+    middle = len(times) // 2
+    return Late(len(acts), fold_seconds, sorted(times)[middle], max(times), sorted(with_digest)[middle])
+
+
+def _bring(fold: Fold, act: Entry) -> tuple[float, float]:
+    started = time.perf_counter()
+    fold.extend([act])
+    record = fold.record
+    folded = time.perf_counter()
+    _ = record.digest
+    return folded - started, time.perf_counter() - started
