@@ -384,6 +384,12 @@ def test_every_overlay_has_a_badge():
     assert [code for code in codes if code not in words.OTHER_BADGES] == []
 
 
+def test_every_badge_a_template_names_is_known():
+    named = {n for t in WEB.rglob("*.html") for n in re.findall(r'state_badge "([^"]+)"', t.read_text())}
+    assert len(named) > 3
+    assert sorted(named - set(words.OTHER_BADGES)) == []
+
+
 def test_every_kind_has_a_button():
     assert set(words.ACTS) == set(Kind)
 

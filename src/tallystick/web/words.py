@@ -238,6 +238,7 @@ OTHER_BADGES: Mapping[str, Badge] = MappingProxyType({
     "void-entry": Badge(_("Void"), "cross", "stop"),
     "active": Badge(_("Active"), "tick", "good"),
     "ended": Badge(_("Ended"), "bar", "off"),
+    **{str(origin.value): badge for origin, badge in BADGES[Origin].items() if isinstance(origin, Origin)},
 })  # fmt: skip
 
 CLOCKS: Mapping[ClockKind, Word] = MappingProxyType({
