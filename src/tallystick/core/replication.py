@@ -14,7 +14,7 @@ believed, even when it holds less than it once acknowledged: it may have come ba
 
 Leaves the bytes to ``bundle``, keeping early bundles to the caller, and carrying to ``app``.
 
-Source: docs/spec/wire.md, "Exchange".
+Source: docs/spec/sync.md.
 """
 
 from __future__ import annotations
