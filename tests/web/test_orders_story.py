@@ -1,10 +1,11 @@
 """Scenario S1 of docs/spec/ledger.md through the pages alone, on both nodes, to the paisa."""
 
-from tallystick.core.entries import Kind
-from tallystick.core.orders import OrderState
 from tests.nodes import in_step
 from tests.story.s1 import ITEMS
 from tests.web.conftest import form_on, text_of
+
+from tallystick.core.entries import Kind
+from tallystick.core.orders import OrderState
 
 
 class Story:

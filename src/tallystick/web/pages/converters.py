@@ -1,6 +1,8 @@
-"""Names of entries in addresses: ``/orders/17.204/``."""
+"""Names of entries in addresses: ``/orders/17.204/``. Registered here once for every folder of pages: ``<ref:…>``."""
 
 from __future__ import annotations
+
+from django.urls import register_converter
 
 from tallystick.core.identity import EntryRef
 
@@ -13,3 +15,6 @@ class EntryRefConverter:
 
     def to_url(self, value: EntryRef | str) -> str:
         return str(value)
+
+
+register_converter(EntryRefConverter, "ref")

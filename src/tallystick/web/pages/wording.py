@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -132,12 +132,13 @@ class Told:
 class Setting:
     """What a body's numbers mean here: the order's context, the names of its lines, posts and parties."""
 
-    context: Context = Context()
+    context: Context = field(default_factory=Context)
     items: Mapping[int, str] = field(default_factory=dict)
     posts: Callable[[object], str] = str  # post of a grant of the writer's party
     parties: tuple[str, ...] = ()
     situations: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
+    number: Callable[[int, int], str] = "{}/{}".format  # of an order, from fiscal year and serial
 
 
 def items_of(order: OrderView | None) -> Mapping[int, str]:
@@ -150,6 +151,9 @@ def label(kind: int, name: str) -> words.Word:
     return known or LABELS.get(name) or name.replace("_", " ")
 
 
+_IN_THE_NUMBER = frozenset({"fiscal_year", "serial"})
+
+
 def tell(body: Body | Unreadable, setting: Setting, *, corrects: int | None = None) -> Told:
     """Return ``body`` in words. ``corrects`` is the kind of the document a correction is about."""
     if isinstance(body, Unreadable):
@@ -159,7 +163,12 @@ def tell(body: Body | Unreadable, setting: Setting, *, corrects: int | None = No
     here = _measures(body, setting.context.currency, None, setting)
     plain, tables = [], []
     hints = typing.get_type_hints(type(body), include_extras=True)
+    if isinstance(body, entries.Request):
+        number = Value("text", setting.number(body.fiscal_year, body.serial))
+        plain.append(Field("number", _("Order number"), number))
     for spec in fields(body):
+        if spec.name in _IN_THE_NUMBER:
+            continue
         hint, value = hints[spec.name], getattr(body, spec.name)
         inner = _many(hint)
         if inner is not None and is_dataclass(inner):
@@ -182,10 +191,14 @@ def _table(kind: Kind, name: str, rows: Iterable[Any], here: tuple[str | None, s
     for row in rows:
         at = _measures(row, here[0], here[1], setting)
         hints = typing.get_type_hints(type(row), include_extras=True)
+        names = [spec.name for spec in fields(row)]
+        if "quantity" in names and "unit" in names:
+            names.remove("unit")  # said beside the quantity
+        inside = replace(setting, items={}) if "item" in names else setting  # a line that names its item itself
         told.append(
             [
-                Field(spec.name, label(kind, spec.name), _value(spec.name, hints[spec.name], getattr(row, spec.name), at, setting))
-                for spec in fields(row)
+                Field(name, label(kind, name), _value(name, hints[name], getattr(row, name), at, inside))
+                for name in names
             ]
         )
     # A column that says nothing in any row is left out: most lines have no stock number, no fuel measure.
@@ -318,7 +331,7 @@ def _qty(scaled: int, line: int, setting: Setting) -> str:
     return f"{figure} {figure.symbol}"
 
 
-def _goods(lines: Iterable[tuple[int, int]], setting: Setting) -> str:
+def goods(lines: Iterable[tuple[int, int]], setting: Setting) -> str:
     """Return ``1,790 kg fresh provisions; 320 t potable water``, or how many lines when there are many."""
     given = [(line, quantity) for line, quantity in lines if quantity]
     if len(given) > LINES_IN_A_SENTENCE:
@@ -326,7 +339,7 @@ def _goods(lines: Iterable[tuple[int, int]], setting: Setting) -> str:
     return "; ".join(f"{_qty(q, line, setting)} {setting.items.get(line, line)}" for line, q in given)
 
 
-def _request(b: entries.Request, s: Setting) -> str:
+def _request(b: entries.Request, _s: Setting) -> str:
     return ngettext(
         "Asked for %(count)d line at %(place)s, from %(first)s to %(last)s.",
         "Asked for %(count)d lines at %(place)s, from %(first)s to %(last)s.",
@@ -334,7 +347,7 @@ def _request(b: entries.Request, s: Setting) -> str:
     ) % {"count": len(b.lines), "place": b.place, "first": _day(b.need_from), "last": _day(b.need_to)}
 
 
-def _offer(b: entries.Offer, s: Setting) -> str:
+def _offer(b: entries.Offer, _s: Setting) -> str:
     return gettext("Offered in %(currency)s, valid until %(day)s.") % {
         "currency": b.currency, "day": _day(b.valid_until),
     }  # fmt: skip
@@ -346,13 +359,13 @@ def _order(b: entries.Order, s: Setting) -> str:
 
 def _delivery(b: entries.Delivery, s: Setting) -> str:
     return gettext("Delivered %(goods)s on %(day)s at %(place)s.") % {
-        "goods": _goods(((x.line, x.quantity) for x in b.lines), s), "day": _day(b.occurred_on), "place": b.place,
+        "goods": goods(((x.line, x.quantity) for x in b.lines), s), "day": _day(b.occurred_on), "place": b.place,
     }  # fmt: skip
 
 
 def _receipt(b: entries.Receipt, s: Setting) -> str:
-    accepted = _goods(((x.line, x.accepted) for x in b.lines), s)
-    refused = _goods(((x.line, x.refused) for x in b.lines), s)
+    accepted = goods(((x.line, x.accepted) for x in b.lines), s)
+    refused = goods(((x.line, x.refused) for x in b.lines), s)
     told = {"accepted": accepted, "refused": refused, "day": _day(b.occurred_on)}
     if not refused:
         return gettext("Accepted %(accepted)s on %(day)s.") % told
@@ -378,29 +391,38 @@ def _total(lines: Iterable[entries.AmountLine], s: Setting) -> str:
     return _money(sum(line.amount for line in lines), s)
 
 
-def _correction(b: entries.Correction, s: Setting) -> str:
+def _resolution(b: entries.Resolution, s: Setting) -> str:
+    told = {
+        "line": b.line, "item": s.items.get(b.line, ""), "outcome": str(words.name(b.outcome)).lower(),
+        "money": _money(b.amount, s),
+    }  # fmt: skip
+    if b.amount:
+        return gettext("Proposed for line %(line)s, %(item)s: %(outcome)s, %(money)s.") % told
+    return gettext("Proposed for line %(line)s, %(item)s: %(outcome)s.") % told
+
+
+def _correction(b: entries.Correction, _s: Setting) -> str:
     return gettext("Replaced an earlier entry.") if b.replacement else gettext("Took an earlier entry back.")
 
 
 _SENTENCES: Mapping[Kind, Callable[[Any, Setting], str]] = MappingProxyType({
     Kind.REQUEST: _request,
-    Kind.DECLINE: lambda b, s: gettext("Declined: %(reason)s.") % {"reason": words.name(b.reason)},
+    Kind.DECLINE: lambda b, _s: gettext("Declined: %(reason)s.") % {"reason": words.name(b.reason)},
     Kind.OFFER: _offer,
-    Kind.WITHDRAWAL: lambda b, s: gettext("Withdrew: %(reason)s.") % {"reason": words.name(b.reason)},
+    Kind.WITHDRAWAL: lambda b, _s: gettext("Withdrew: %(reason)s.") % {"reason": words.name(b.reason)},
     Kind.ORDER: _order,
-    Kind.ACCEPTANCE: lambda b, s: gettext("Accepted the order. The order is agreed."),
+    Kind.ACCEPTANCE: lambda _b, _s: gettext("Accepted the order. The order is agreed."),
     Kind.AMENDMENT: lambda b, s: gettext("Proposed an amendment, up to %(money)s.") % {
         "money": _money(b.max_liability, s)},
-    Kind.CANCELLATION: lambda b, s: gettext("Proposed to cancel what is not delivered: %(reason)s.") % {
+    Kind.CANCELLATION: lambda b, _s: gettext("Proposed to cancel what is not delivered: %(reason)s.") % {
         "reason": words.name(b.reason)},
     Kind.DELIVERY: _delivery,
     Kind.RECEIPT: _receipt,
     Kind.DISCREPANCY: lambda b, s: gettext("Reported a discrepancy of %(goods)s: %(reason)s.") % {
-        "goods": _goods([(b.line, b.quantity)], s), "reason": words.name(b.reason)},
-    Kind.RESOLUTION: lambda b, s: gettext("Proposed for line %(line)s: %(outcome)s, %(money)s.") % {
-        "line": b.line, "outcome": str(words.name(b.outcome)).lower(), "money": _money(b.amount, s)},
+        "goods": goods([(b.line, b.quantity)], s), "reason": words.name(b.reason)},
+    Kind.RESOLUTION: _resolution,
     Kind.INVOICE: _invoice,
-    Kind.INVOICE_ACCEPTED: lambda b, s: gettext("Accepted the invoice."),
+    Kind.INVOICE_ACCEPTED: lambda _b, _s: gettext("Accepted the invoice."),
     Kind.INVOICE_DISPUTED: lambda b, s: gettext("Disputed %(money)s of the invoice: %(reason)s.") % {
         "money": _total(b.lines, s), "reason": words.name(b.reason)},
     Kind.PAYMENT_ADVICE: lambda b, s: gettext("Told of a payment of %(money)s, value %(day)s.") % {
@@ -408,10 +430,10 @@ _SENTENCES: Mapping[Kind, Callable[[Any, Setting], str]] = MappingProxyType({
     Kind.FUNDS_RECEIVED: _funds,
     Kind.CREDIT_NOTE: lambda b, s: gettext("Credit note %(number)s over %(money)s.") % {
         "number": b.number, "money": _total(b.lines, s)},
-    Kind.CLOSE: lambda b, s: gettext("Signed that nothing is left."),
+    Kind.CLOSE: lambda _b, _s: gettext("Signed that nothing is left."),
     Kind.CORRECTION: _correction,
-    Kind.NOTE: lambda b, s: gettext("Added a note."),
-    Kind.COUNTERSIGN: lambda b, s: gettext("Countersigned. The proposal counts from here."),
+    Kind.NOTE: lambda _b, _s: gettext("Added a note."),
+    Kind.COUNTERSIGN: lambda _b, _s: gettext("Countersigned. The proposal counts from here."),
 })  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def for_readers(view: View[P]) -> OpenView[P]:
 
     @signed_in
     @functools.wraps(view)
-    def checked(request: SignedInRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def checked(request: SignedInRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.person.duties_held:
             raise Http404
         return view(request, *args, **kwargs)
@@ -63,7 +63,7 @@ def need_duty(here: Here, duties: tuple[Duty, ...]) -> None:
     who = posts_with(here.desk, duties, here.as_of)
     told = {"duties": ", ".join(str(words.DUTIES[d]) for d in duties), "posts": "; ".join(who)}
     if who:
-        raise PermissionDenied(_("This needs one of these duties: %(duties)s. Here they are held by: %(posts)s.") % told)
+        raise PermissionDenied(_("This needs one of these duties: %(duties)s. They are held by: %(posts)s.") % told)
     raise PermissionDenied(_("This needs one of these duties: %(duties)s. Nobody here holds one now.") % told)
 
 

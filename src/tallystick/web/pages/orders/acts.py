@@ -13,7 +13,7 @@ from types import MappingProxyType
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.core.entries import Kind
-from tallystick.web.pages.orders.forms import bargain, goods, money, second
+from tallystick.web.pages.orders.forms import asking, bargain, goods, money, second
 from tallystick.web.pages.orders.forms.base import ActForm
 from tallystick.web.words import Word
 
@@ -25,14 +25,14 @@ class Act:
     form: type[ActForm]
     consequence: Word
     template: str = "orders/_fields.html"
-    done: Word = _("Signed.")
+    done: Word = ""  # said after signing
 
 
 _LINES = "orders/_fields_lines.html"
 
 ACTS: Mapping[Kind, Act] = MappingProxyType({
     Kind.REQUEST: Act(
-        bargain.RequestForm, _("The partner sees this request at the next exchange. It binds nobody yet."),
+        asking.RequestForm, _("The partner sees this request at the next exchange. It binds nobody yet."),
         "orders/_fields_request.html", _("The request is signed."),
     ),
     Kind.DECLINE: Act(

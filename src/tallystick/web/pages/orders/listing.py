@@ -80,7 +80,7 @@ def orders(request: SignedInRequest) -> HttpResponse:
             "listed": listed,
             "page": _pager(listed),
             "filters": filters,
-            "narrowed": any(getattr(filters, f.name) for f in fields(Filters) if f.name not in {"sort"}),
+            "narrowed": any(getattr(filters, f.name) for f in fields(Filters) if f.name != "sort"),
             "any_orders": sum(listed.states.values()),
             "states": _states(request.GET, listed, filters),
             "columns": _columns(request.GET, filters),

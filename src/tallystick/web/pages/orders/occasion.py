@@ -21,7 +21,8 @@ B = TypeVar("B")
 @dataclass(frozen=True)
 class Occasion:
     """``officers`` are the warrants of this person that may sign ``kind`` here; ``offset`` is the node's zone in
-    minutes east of UTC, which a form offers as the zone of a hand-over."""
+    minutes east of UTC, which a form offers as the zone of a hand-over.
+    """
 
     desk: Desk
     kind: Kind
@@ -51,7 +52,8 @@ class Occasion:
 
     def body(self, kind: type[B]) -> B:
         """Return the body of the entry this act is on, which is of ``kind``."""
-        assert self.object is not None and isinstance(self.object.body, kind), (self.kind, self.on)
+        assert self.object is not None
+        assert isinstance(self.object.body, kind), (self.kind, self.on)
         return self.object.body
 
     def body_of(self, ref: EntryRef) -> Any:

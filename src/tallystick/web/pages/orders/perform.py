@@ -8,6 +8,7 @@ order that moved meanwhile, gets its own answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +30,8 @@ from tallystick.web.national import models as national
 from tallystick.web.pages.desk import Here
 from tallystick.web.pages.orders import drafts
 from tallystick.web.pages.orders.acts import ACTS, Act
-from tallystick.web.pages.orders.forms.bargain import OfferForm, RequestForm, renumbered
+from tallystick.web.pages.orders.forms.asking import RequestForm, renumbered
+from tallystick.web.pages.orders.forms.bargain import OfferForm
 from tallystick.web.pages.orders.forms.base import ActForm
 from tallystick.web.pages.orders.occasion import Occasion
 from tallystick.web.pages.orders.postings import posted
@@ -253,10 +255,8 @@ def _signed_before(doing: Doing, draft: Draft) -> Entry | None:
 def _refused(doing: Doing, form: ActForm, *, status: int = 422, keep: bool = True) -> HttpResponse:
     """Give the form back filled, with what is wrong beside its fields; keep what was typed as a draft."""
     if keep:
-        try:
+        with suppress(DatabaseError):  # the form itself comes back filled, so nothing typed is lost
             drafts.save(doing.here, doing.occasion, doing.request.POST)
-        except DatabaseError:
-            pass  # the form itself comes back filled, so nothing typed is lost
     return _form_page(doing, form, status=status, step=_step_with_errors(form))
 
 
@@ -292,7 +292,9 @@ def _form_page(
     )
 
 
-def _preview_page(doing: Doing, form: ActForm, preview: Preview, *, notice: str = "", status: int = 200) -> HttpResponse:
+def _preview_page(
+    doing: Doing, form: ActForm, preview: Preview, *, notice: str = "", status: int = 200
+) -> HttpResponse:
     occasion = doing.occasion
     setting = setting_for(occasion.desk, preview.trial.order, party=occasion.desk.party)
     body = preview.entry.body

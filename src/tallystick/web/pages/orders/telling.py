@@ -24,6 +24,7 @@ def setting_for(desk: Desk, order: OrderView | None, *, party: int) -> Setting:
         parties=tuple(p.name for p in desk.genesis.parties),
         situations=MappingProxyType(dict(desk.genesis.terms.situations)),
         categories=MappingProxyType(dict(desk.genesis.terms.categories)),
+        number=lambda year, serial: desk.genesis.order_number(party, year, serial),
     )
 
 

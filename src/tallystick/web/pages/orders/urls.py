@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-from django.urls import path, re_path, register_converter
+from django.urls import path, re_path
 
-from tallystick.web.pages.converters import EntryRefConverter
+from tallystick.web.pages import converters  # noqa: F401  # registers <ref:…>
 from tallystick.web.pages.orders import listing, views
-
-register_converter(EntryRefConverter, "ref")
 
 urlpatterns = [
     path("orders/", listing.orders, name="orders"),

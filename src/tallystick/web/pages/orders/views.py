@@ -19,11 +19,12 @@ from tallystick.app import fields, read
 from tallystick.app.export import to_csv
 from tallystick.app.read import OrderDetail
 from tallystick.core import calendar, checkpoint, merkle
+from tallystick.core.due import Clock, ClockKind
 from tallystick.core.entries import Duty, Entry, Kind
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OpenAct
 from tallystick.core.quantity import Money, Quantity, price_text
-from tallystick.web import words
+from tallystick.web import formats, words
 from tallystick.web.national import models as national
 from tallystick.web.pages.desk import Here, current
 from tallystick.web.pages.orders import access, drafts
@@ -70,7 +71,7 @@ def order(request: SignedInRequest, order_id: EntryRef) -> HttpResponse:
             "timeline": spoken(here.desk, detail),
             "flags": [f for f in detail.findings if f.weight.value == "flag"],
             "situation": here.desk.genesis.terms.situations.get(detail.view.situation, ""),
-            "terms": here.desk.genesis.terms,
+            "clocks": telling_clocks(detail.clocks),
             "qr": qr_code(request, order_id),
             "drafts": drafts.of_order(here, order_id),
             **_private(here, order_id),
@@ -89,12 +90,26 @@ def waits(here: Here, detail: OrderDetail, can: Iterable[OpenAct]) -> list[tuple
     return [*found, *((detail.partner, act, []) for act in detail.theirs if act.primary)]
 
 
+def telling_clocks(clocks: Iterable[Clock]) -> list[Clock]:
+    """Return one clock of each sort: the next that runs out, or the last that was met."""
+    chosen: dict[ClockKind, Clock] = {}
+    for clock in clocks:
+        other = chosen.get(clock.kind)
+        if other is None or _weight(clock) < _weight(other):
+            chosen[clock.kind] = clock
+    return list(chosen.values())
+
+
+def _weight(clock: Clock) -> tuple[bool, int]:
+    return (clock.done_on is not None, clock.due_on if clock.done_on is None else -clock.done_on)
+
+
 def _object_name(detail: OrderDetail, ref: EntryRef) -> str:
     """Return what tells two acts of one kind apart: which delivery, which invoice."""
     for delivery in detail.view.deliveries:
         if ref in (delivery.ref, delivery.receipt):
             return _("delivery %(number)s of %(day)s") % {
-                "number": delivery.sequence, "day": calendar.day_text(delivery.occurred_on),
+                "number": delivery.sequence, "day": formats.day(delivery.occurred_on),
             }  # fmt: skip
     for invoice in detail.view.invoices:
         if ref == invoice.ref:

@@ -1,8 +1,8 @@
-"""Forms until an order is agreed, and for changing it afterwards: request to acceptance, amendment, cancellation."""
+"""Forms from the answer to a request until the order is agreed, and for changing it afterwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,12 +12,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.app import fields as terms_of
-from tallystick.app import numbers
-from tallystick.core import entries
-from tallystick.core.agreement import Allowance
-from tallystick.core.entries import LINES_MAX, Duty, Kind, Means, PriceBasis, Reason
+from tallystick.core.entries import Duty, Kind, PriceBasis, Reason
 from tallystick.core.errors import LocalError
-from tallystick.core.quantity import UNITS, parse_price, price_text
+from tallystick.core.fold import PriceListView
+from tallystick.core.quantity import price_text
 from tallystick.web import formats
 from tallystick.web.pages.orders.forms.base import (
     ActForm,
@@ -37,162 +35,6 @@ OFFER_DAYS = 30  # how long an offer is valid unless the officer says otherwise
 _DECLINE = (Reason.NOT_STATED, Reason.NOT_AVAILABLE, Reason.OWN_TASKS_COME_FIRST, Reason.OUTSIDE_AGREEMENT)
 _WITHDRAW = (Reason.NOT_STATED, Reason.NO_LONGER_NEEDED, Reason.ENTERED_IN_ERROR, Reason.NOT_AVAILABLE)
 _CANCEL = (Reason.NO_LONGER_NEEDED, Reason.NOT_AVAILABLE, Reason.OWN_TASKS_COME_FIRST, Reason.NOT_STATED)
-
-
-class NewLineQuantity(ExactField):
-    """A quantity of a unit that is chosen beside it; read once both are known."""
-
-    def read(self, text: str) -> int:
-        return parse_price(text)  # digits and a point; the unit's own decimals are checked with the line
-
-
-class RequestForm(ActForm):
-    """The guided request: why, where and when; what; read it again. Lines are added by a button, with or without htmx."""
-
-    kind = Kind.REQUEST
-    lines_named = ("category", "item", "quantity", "unit", "tolerance", "nsn")
-    refused_at: ClassVar[Mapping[str, str]] = {
-        "bad-dates": "need_to", "not-in-force": "need_from", "not-allowed-situation": "situation",
-        "wrong-provider": "provider",
-    }  # fmt: skip
-    FIRST_STEP = ("provider", "situation", "place", "need_from", "need_to", "receiving_unit")
-
-    rows_count = forms.IntegerField(widget=forms.HiddenInput, min_value=1, max_value=LINES_MAX, required=False)
-    fiscal_year = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    serial = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    provider = forms.ChoiceField(label=_("Who is asked?"))
-    situation = forms.ChoiceField(
-        label=_("What is it for?"),
-        widget=forms.RadioSelect,
-        help_text=_("The agreement names the situations in which support may be given."),
-    )
-    place = TextField(
-        label=_("Where?"),
-        max_length=16,
-        help_text=_("UN/LOCODE of the port or base, such as INVTZ for Visakhapatnam or JPSSB for Sasebo."),
-        widget=forms.TextInput(attrs={"list": "known-places", "autocapitalize": "characters"}),
-    )
-    need_from = DayField(label=_("Needed from"))
-    need_to = DayField(label=_("Needed until"))
-    receiving_unit = TextField(
-        label=_("Who receives it?"), help_text=_("The ship, aircraft or unit, as the provider will know it.")
-    )
-
-    def initial_of(self) -> dict[str, Any]:
-        desk = self.occasion.desk
-        year = numbers.fiscal_year(desk, self.occasion.as_of)
-        partners = desk.partners
-        return {
-            "rows_count": 1,
-            "fiscal_year": year,
-            "serial": numbers.next_serial(desk, year),
-            "provider": str(partners[0]) if len(partners) == 1 else "",
-        }
-
-    def build(self) -> None:
-        desk, terms = self.occasion.desk, self.occasion.terms
-        self._choices("provider", [(str(n), desk.genesis.parties[n].name) for n in desk.partners])
-        self._choices("situation", [(code, f"{title} ({code})") for code, title in sorted(terms.situations.items())])
-        units = [(code, f"{unit.name} ({formats.unit_symbol(code)})") for code, unit in UNITS.items()]
-        for number in self.line_numbers():
-            self.fields[f"category-{number}"] = forms.ChoiceField(label=_("Category"), choices=self._categories)
-            self.fields[f"item-{number}"] = TextField(label=_("Item"))
-            self.fields[f"quantity-{number}"] = NewLineQuantity(label=_("Quantity"))
-            self.fields[f"unit-{number}"] = forms.ChoiceField(label=_("Unit"), choices=[("", _("Choose")), *units])
-            self.fields[f"tolerance-{number}"] = forms.DecimalField(
-                label=_("Tolerance"), required=False, min_value=0, max_value=100, decimal_places=1,
-                widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-            )  # fmt: skip
-            self.fields[f"nsn-{number}"] = TextField(label=_("Stock number"), required=False, max_length=20)
-
-    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        found = self.fields[name]
-        assert isinstance(found, forms.ChoiceField)
-        found.choices = choices
-
-    @cached_property
-    def _categories(self) -> list[tuple[str, Any]]:
-        """What may be asked for: in the situation chosen, or in any before one is."""
-        terms = self.occasion.terms
-        chosen = str(self.data.get("situation") or self.initial.get("situation") or "")
-        situations = [chosen] if chosen in terms.situations else list(terms.situations)
-        allowed = [
-            (code, title)
-            for code, title in sorted(terms.categories.items(), key=lambda pair: pair[1])
-            if any(terms.allowance(s, code) is Allowance.ALLOWED for s in situations) and terms.means_for(code)
-        ]
-        return [("", _("Choose")), *allowed]
-
-    @property
-    def row_count(self) -> int:
-        text = str(self.data.get("rows_count") or self.initial.get("rows_count") or 1)
-        return min(LINES_MAX, max(1, int(text))) if text.isdigit() and len(text) < 4 else 1
-
-    def line_numbers(self) -> list[int]:
-        return list(range(1, self.row_count + 1))
-
-    @property
-    def first_step(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.FIRST_STEP]
-
-    @property
-    def hidden_rest(self) -> Iterator[forms.BoundField]:
-        return (self[name] for name in ("rows_count", "fiscal_year", "serial"))
-
-    @property
-    def first_step_has_errors(self) -> bool:
-        return any(name in self.errors for name in self.FIRST_STEP)
-
-    def clean_place(self) -> str:
-        return str(self.cleaned_data["place"]).upper()
-
-    def told(self) -> dict[str, Any]:
-        c = self.cleaned_data
-        return {
-            "fiscal_year": c["fiscal_year"] or self.initial["fiscal_year"],
-            "serial": c["serial"] or self.initial["serial"],
-            "provider": c["provider"],
-            "situation": c["situation"],
-            "need_from": c["need_from"],
-            "need_to": c["need_to"],
-            "place": c["place"],
-            "receiving_unit": c["receiving_unit"],
-            "lines": [self._line(number) for number in self.line_numbers()],
-        }
-
-    def _line(self, number: int) -> dict[str, Any]:
-        category = self.line_field("category", number)
-        means = next(iter(self.occasion.terms.means_for(category)), Means.REIMBURSEMENT)
-        return {
-            "line": number,
-            "category": category,
-            "item": self.line_field("item", number),
-            "nsn": self.line_field("nsn", number),
-            "unit": self.line_field("unit", number),
-            "quantity": self.line_field("quantity", number),
-            "tolerance_permille": int((self.line_field("tolerance", number) or 0) * 10),
-            "means": terms_of.code_name(means),
-        }
-
-
-def renumbered(data: Any, *, without: int | None = None, add: bool = False) -> Any:
-    """Return posted request data with one more line, or without one and the later ones moved up."""
-    changed = data.copy()
-    text = str(changed.get("rows_count", "1"))
-    count = min(LINES_MAX, int(text)) if text.isdigit() and len(text) < 4 else 1
-    if add:
-        count += 1
-    elif without is not None and 1 <= without <= count and count > 1:
-        for number in range(without, count + 1):
-            for name in RequestForm.lines_named:
-                later = changed.get(f"{name}-{number + 1}")
-                if number < count and later is not None:
-                    changed[f"{name}-{number}"] = later
-                else:
-                    changed.pop(f"{name}-{number}", None)
-        count -= 1
-    changed["rows_count"] = str(min(LINES_MAX, count))
-    return changed
 
 
 class ReasonForm(ActForm):
@@ -262,7 +104,7 @@ class OfferForm(ActForm):
         currency.choices = [(code, code) for code in occasion.terms.currencies_for(own)]
         if len(currency.choices) == 1:
             currency.widget = forms.HiddenInput()
-        price_list.choices = [("", _("None")), *((ref, body.number) for ref, body in self.price_lists)]
+        price_list.choices = [("", _("None")), *((ref, found.number) for ref, found in self.price_lists)]
         if not self.price_lists:
             del self.fields["price_list"]
         for line in occasion.lines.values():
@@ -276,25 +118,23 @@ class OfferForm(ActForm):
             )
 
     @cached_property
-    def price_lists(self) -> list[tuple[str, entries.PriceList]]:
+    def price_lists(self) -> list[tuple[str, PriceListView]]:
         """This party's price lists that are valid today, by the name of their entry."""
         desk, day = self.occasion.desk, self.occasion.as_of
-        found = []
-        for view in desk.record.price_lists:
-            body = desk.space.entry(view.ref).body
-            if isinstance(body, entries.PriceList) and view.ref.log % 16 == desk.party:
-                if body.valid_from <= day <= body.valid_to and not getattr(view, "void", False):
-                    found.append((str(view.ref), body))
-        return found
+        return [
+            (str(found.ref), found)
+            for found in desk.record.price_lists
+            if found.party == desk.party and found.replaced_by is None and found.valid_from <= day <= found.valid_to
+        ]
 
     def picked(self, ref: str) -> dict[str, str]:
         """Return the prices of a price list for the lines it knows, as form data."""
-        body = next((body for name, body in self.price_lists if name == ref), None)
-        if body is None:
+        chosen = next((found for name, found in self.price_lists if name == ref), None)
+        if chosen is None:
             return {}
-        listed = {(line.nsn or line.item, line.unit): line.price_micro for line in body.lines}
-        by_item = {(line.item.casefold(), line.unit): line.price_micro for line in body.lines}
-        prices = {"basis": terms_of.code_name(PriceBasis.PRICE_LIST), "price_list": ref, "currency": body.currency}
+        listed = {(line.nsn or line.item, line.unit): line.price_micro for line in chosen.lines}
+        by_item = {(line.item.casefold(), line.unit): line.price_micro for line in chosen.lines}
+        prices = {"basis": terms_of.code_name(PriceBasis.PRICE_LIST), "price_list": ref, "currency": chosen.currency}
         for line in self.occasion.lines.values():
             price = listed.get((line.nsn or line.item, line.unit), by_item.get((line.item.casefold(), line.unit)))
             if price is not None:
@@ -305,13 +145,13 @@ class OfferForm(ActForm):
     def companions_missing(self) -> list[tuple[str, str]]:
         """Return (item, companion) where the chosen price list says they go together and the request has only one."""
         ref = str(self.data.get("price_list") or "")
-        body = next((body for name, body in self.price_lists if name == ref), None)
-        if body is None:
+        chosen = next((found for name, found in self.price_lists if name == ref), None)
+        if chosen is None:
             return []
         asked = {line.item.casefold() for line in self.occasion.lines.values()}
         return [
             (line.item, companion)
-            for line in body.lines
+            for line in chosen.lines
             if line.item.casefold() in asked
             for companion in line.companions
             if companion.casefold() not in asked
@@ -416,7 +256,9 @@ class AmendmentForm(ActForm):
 
     kind = Kind.AMENDMENT
     lines_named = ("quantity", "price")
-    refused_at: ClassVar[Mapping[str, str]] = {"over-act-ceiling": "max_liability", "over-total-ceiling": "max_liability"}
+    refused_at: ClassVar[Mapping[str, str]] = {
+        "over-act-ceiling": "max_liability", "over-total-ceiling": "max_liability",
+    }  # fmt: skip
 
     base = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -459,11 +301,10 @@ class AmendmentForm(ActForm):
         assert isinstance(quantity, ExactField)
         assert isinstance(price, ExactField)
         try:
-            return (quantity.read(self.line_field("quantity", number)), price.read(self.line_field("price", number))) != (
-                line.ordered, line.price_micro,
-            )  # fmt: skip
+            wanted = quantity.read(self.line_field("quantity", number)), price.read(self.line_field("price", number))
         except LocalError:
             return True
+        return wanted != (line.ordered, line.price_micro)
 
     def told(self) -> dict[str, Any]:
         return {

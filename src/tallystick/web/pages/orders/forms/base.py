@@ -5,7 +5,7 @@ Decides how a form becomes a draft and where a refusal is shown. Leaves what may
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -102,7 +102,7 @@ class DayField(forms.DateField):
         super().__init__(**options)
 
     def clean(self, value: Any) -> str:
-        found: datetime.date | None = super().clean(value)
+        found: dt.date | None = super().clean(value)
         return found.isoformat() if found else ""
 
 
@@ -138,7 +138,7 @@ class Row:
         if self.line is None:
             return 1
         whole = self.line.ordered // 10 ** UNITS[self.line.unit].decimals
-        return max(1, 10 ** (len(str(whole)) - 2))
+        return int(10 ** max(0, len(str(whole)) - 2))
 
 
 class ActForm(forms.Form):

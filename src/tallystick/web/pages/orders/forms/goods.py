@@ -15,9 +15,9 @@ from tallystick.app.fields import code_name
 from tallystick.core import entries, fuel
 from tallystick.core.entries import FuelMeasure, Kind, Outcome, Reason
 from tallystick.core.errors import LocalError
+from tallystick.core.goods import FUEL_UNIT
 from tallystick.core.orders import DeliveryView, DifferenceView, Line
 from tallystick.core.quantity import Quantity
-from tallystick.core.goods import FUEL_UNIT
 from tallystick.web import messages, words
 from tallystick.web.formats import unit_symbol
 from tallystick.web.pages.orders.forms.base import (
@@ -89,9 +89,9 @@ class DeliveryForm(ActForm):
                 label=_("Hand over %(item)s now") % told, required=False
             )
             if line.unit == FUEL_UNIT:
-                self.fields[f"litres-{line.line}"] = QuantityField("LTR", label=_("Litres observed"), required=False)
-                self.fields[f"temperature-{line.line}"] = TenthsField(label=_("Temperature, °C"), required=False)
-                self.fields[f"density-{line.line}"] = TenthsField(label=_("Density at 15 °C, kg/m³"), required=False)
+                self.fields[f"litres-{line.line}"] = QuantityField("LTR", label=_("Volume observed"), required=False)
+                self.fields[f"temperature-{line.line}"] = TenthsField(label=_("Temperature"), required=False)
+                self.fields[f"density-{line.line}"] = TenthsField(label=_("Density at 15 °C"), required=False)
             else:
                 self.fields[f"quantity-{line.line}"] = QuantityField(
                     line.unit, label=_("Handed over: %(item)s") % told, required=False
@@ -342,7 +342,9 @@ class ResolutionForm(ActForm):
     def build(self) -> None:
         lines = self.occasion.lines
         self.fields["line"] = forms.TypedChoiceField(
-            label=_("Line"), choices=[(str(d.line), f"{d.line} {lines[d.line].item}") for d in self.differences], coerce=int
+            label=_("Line"),
+            choices=[(str(d.line), f"{d.line} {lines[d.line].item}") for d in self.differences],
+            coerce=int,
         )
         self.fields["outcome"] = code_field(Outcome, label=_("Outcome"), widget=forms.RadioSelect)
         assert self.occasion.view.currency is not None

@@ -12,11 +12,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.app import numbers
-from tallystick.core import calendar, entries
 from tallystick.core.entries import Kind, Reason
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import InvoiceView
 from tallystick.core.quantity import Money
+from tallystick.web import formats
 from tallystick.web.pages.orders.forms.base import (
     ActForm,
     DayField,
@@ -26,6 +26,7 @@ from tallystick.web.pages.orders.forms.base import (
     code_field,
     iso,
 )
+from tallystick.web.pages.wording import Setting, goods, items_of
 
 
 class AmountForm(ActForm):
@@ -42,7 +43,8 @@ class AmountForm(ActForm):
     def add_amounts(self, label: Any) -> None:
         for number in self.line_numbers():
             line = self.occasion.lines[number]
-            self.fields[f"amount-{number}"] = MoneyField(self.currency, label=label % {"item": line.item}, required=False)
+            told = label % {"item": line.item}
+            self.fields[f"amount-{number}"] = MoneyField(self.currency, label=told, required=False)
 
     def said_lines(self) -> list[int]:
         return [n for n in self.line_numbers() if self.line_field("amount", n).strip("0.")]
@@ -69,12 +71,22 @@ class InvoiceForm(AmountForm):
     issued_on = DayField(label=_("Dated"), help_text=_("The clock of payment runs from this day."))
 
     @cached_property
-    def receipts(self) -> list[tuple[EntryRef, int, bool]]:
-        """Every receipt of the order: its name, its day, and whether an invoice has named it."""
-        billed = {ref for invoice in self.occasion.view.invoices for ref in self.occasion.body_of(invoice.ref).receipts}
+    def receipts(self) -> list[tuple[EntryRef, str, bool]]:
+        """Every receipt of the order: its name, what it says, and whether an invoice has named it."""
+        view = self.occasion.view
+        billed = {ref for invoice in view.invoices for ref in invoice.receipts}
+        setting = Setting(context=self.occasion.context, items=items_of(view))
         return [
-            (d.receipt, d.received_on or d.occurred_on, d.receipt in billed)
-            for d in self.occasion.view.deliveries
+            (
+                d.receipt,
+                gettext("%(day)s: %(goods)s")
+                % {
+                    "day": formats.day(d.received_on or d.occurred_on),
+                    "goods": goods(((x.line, x.accepted or 0) for x in d.lines), setting) or formats.DASH,
+                },
+                d.receipt in billed,
+            )
+            for d in view.deliveries
             if d.receipt is not None
         ]
 
@@ -95,10 +107,9 @@ class InvoiceForm(AmountForm):
 
     def build(self) -> None:
         labels = [
-            (str(ref), gettext("Receipt of %(day)s, billed before" if billed else "Receipt of %(day)s")
-             % {"day": calendar.day_text(on)})
-            for ref, on, billed in self.receipts
-        ]  # fmt: skip
+            (str(ref), gettext("%(receipt)s (billed before)") % {"receipt": told} if billed else told)
+            for ref, told, billed in self.receipts
+        ]
         self.fields["receipts"] = forms.MultipleChoiceField(
             label=_("Receipts billed"), choices=labels, widget=forms.CheckboxSelectMultiple
         )
@@ -223,7 +234,9 @@ class FundsReceivedForm(MoneyForm):
 
     def build(self) -> None:
         self.fields["amount"] = MoneyField(
-            self.currency, label=_("Amount that arrived"), help_text=_("After what the bank kept. This much is settled.")
+            self.currency,
+            label=_("Amount that arrived"),
+            help_text=_("After what the bank kept. This much is settled."),
         )
         self.fields["charges"] = MoneyField(
             self.currency,
@@ -240,5 +253,8 @@ class FundsReceivedForm(MoneyForm):
     def told(self) -> dict[str, Any]:
         c = self.cleaned_data
         return {
-            "amount": c["amount"], "charges": c["charges"] or "0", "value_on": c["value_on"], "reference": c["reference"],
-        }  # fmt: skip
+            "amount": c["amount"],
+            "charges": c["charges"] or "0",
+            "value_on": c["value_on"],
+            "reference": c["reference"],
+        }

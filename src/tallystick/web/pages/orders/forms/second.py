@@ -31,7 +31,7 @@ class NoteForm(ActForm):
         label=_("Note"),
         max_length=REMARK_MAX,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=_("Both sides read it. It changes nothing. For your own people only, write an internal note instead."),
+        help_text=_("Both sides read it, and it changes nothing. For your own people, write an internal note instead."),
     )
 
 
@@ -59,7 +59,7 @@ class CorrectionForm(ActForm):
 
     @cached_property
     def inner(self) -> ActForm | None:
-        """The form of the document that is corrected, made upon the same order; None when it says nothing to correct."""
+        """The form of the document that is corrected; None when there is nothing in it to correct."""
         from tallystick.web.pages.orders.acts import FORMS  # noqa: PLC0415  # the table names this form too
 
         entry = self.occasion.object
