@@ -65,12 +65,13 @@ def current(request: HttpRequest) -> Here:
     now = node.clock.now()
     zone = ZoneInfo(node.settings.time_zone)
     shift = dt.datetime.fromtimestamp(now, zone).utcoffset() or dt.timedelta()
+    as_of = formats.today(now, zone)
     return Here(
         node=node,
         desk=desk,
         person=person,
-        reader=reader_of(person, desk),
-        as_of=formats.today(now, zone),
+        reader=reader_of(person, desk, as_of),
+        as_of=as_of,
         now=now,
         offset=int(shift.total_seconds()) // 60,
     )
@@ -88,11 +89,11 @@ def choose(request: HttpRequest, desk: Desk) -> None:
     request.session[CHOSEN] = desk.id.hex()
 
 
-def reader_of(person: Person, desk: Desk) -> Reader:
-    """Return the duties of ``person`` at ``desk``: those on the node, and those of warrants in this agreement."""
-    space = desk.id.hex()
-    warranted = (duty for held in person.active_appointments if held.space == space for duty in held.duties)
-    return Reader(frozenset(Duty(duty) for duty in (*person.duties, *warranted)))
+def reader_of(person: Person, desk: Desk, as_of: int) -> Reader:
+    """Return the duties of ``person`` at ``desk``: those on the node, and those of live warrants of this agreement."""
+    held = {appointment.grant for appointment in person.active_appointments if appointment.space == desk.id.hex()}
+    live = (officer for officer in read.officers(desk, as_of) if officer.live and officer.grant in held)
+    return Reader(frozenset(Duty(duty) for duty in (*person.duties, *(d for officer in live for d in officer.duties))))
 
 
 def standing(request: HttpRequest) -> Standing | None:

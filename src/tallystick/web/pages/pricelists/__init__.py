@@ -1,0 +1,1 @@
+"""Price lists of both parties: what offers lean on. A provider publishes its own."""

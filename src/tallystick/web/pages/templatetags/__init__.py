@@ -1,0 +1,1 @@
+"""What only the officers' pages say about values."""
