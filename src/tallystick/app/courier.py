@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from tallystick.app import exchange
+from tallystick.app import exchange, pairing
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core.bundle import is_for, split_sequence
@@ -66,20 +66,29 @@ def read(node: Node, data: bytes) -> tuple[Desk, exchange.Received]:
     """Open a courier file and take in its bundles.
 
     Raises:
-        RemoteError: not sealed to this node, not a courier file, for an agreement not kept here, or as ``receive``.
+        RemoteError: not sealed to this node, not a courier file, for an agreement not kept here (the file was set
+            aside), or as ``receive``.
     """
+    try:
+        desk, plain = _open(node, data)
+    except RemoteError as error:
+        node.store.set_aside(None, data, error.code, error.facts, node.clock.now())
+        raise
+    received = exchange.receive(desk, plain)
+    for peer in node.store.peers():
+        if peer.space == desk.id and pairing.has_adopted(desk):
+            pairing.partner_has_adopted(node, peer)
+    return desk, received
+
+
+def _open(node: Node, data: bytes) -> tuple[Desk, bytes]:
     if len(data) > COURIER_MAX:
         raise TooLargeError(what="courier file", limit=COURIER_MAX, size=len(data))
     plain = node.keys.unseal(data)
-    desk = _desk_of(node, plain)
-    return desk, exchange.receive(desk, plain)
-
-
-def _desk_of(node: Node, plain: bytes) -> Desk:
     bundles = split_sequence(plain)
     if not bundles:
         raise RemoteError("courier-empty")
-    return desk_for(node, bundles[0])
+    return desk_for(node, bundles[0]), plain
 
 
 def desk_for(node: Node, bundle: bytes) -> Desk:

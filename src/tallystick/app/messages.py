@@ -409,6 +409,13 @@ _LOCAL = {
     ),
     "same-party": Message("The card is of {party}, which is this node's own party.", "Use the partner's card."),
     "already-paired": Message("This node is already paired with {party}.", "There is nothing to do."),
+    "already-asked": Message(
+        "{party} has asked this node to pair, and waits in the pending box.", "Confirm or refuse it there."
+    ),
+    "no-such-proposal": Message("There is no proposal of ours of that name.", "Look at the partners again."),
+    "already-adopted": Message(
+        "{party} has adopted the agreement already; a proposal cannot be withdrawn any more.", "There is nothing to do."
+    ),
     "unknown-profile": Message("There is no profile “{profile}”.", "Profiles: {known}."),
     "no-such-knock": Message("Nobody of that name is waiting.", "Look into the pending box again."),
     "plain-http-refused": Message(
@@ -539,6 +546,14 @@ _REMOTE = {
     "knock-not-for-us": Message(
         "The proposal is not for this node of {party}: it names another key.",
         "Send the partner your card again, and ask for a new proposal.",
+    ),
+    "knock-other-version": Message(
+        "The proposal of {party} is made by another version of this program, whose entries this one does not know.",
+        "Bring both nodes to the same version, then ask for a new proposal.",
+    ),
+    "already-proposed": Message(
+        "Both sides have proposed an agreement to each other.",
+        "Call the other administrator: one of you withdraws the own proposal, and then confirms the other's.",
     ),
     "not-in-agreement": Message("{party} proposes an agreement it is no party of.", "Ask the partner about it."),
     "too-many-knocks": Message(

@@ -19,6 +19,7 @@ from tallystick.core.fold import Fold, Record
 from tallystick.core.identity import log_id
 from tallystick.core.space import Admission, Space
 
+_PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
 
 
@@ -140,10 +141,20 @@ class Node:
     def desks(self) -> Mapping[bytes, Desk]:
         """The agreements kept here, by space id; opened at first use."""
         with self.lock:
-            for space_id in self.store.spaces():
+            away = {
+                bytes.fromhex(name.removeprefix(_PUT_AWAY))
+                for name in self.store.remembered()
+                if name.startswith(_PUT_AWAY)
+            }
+            kept = [space_id for space_id in self.store.spaces() if space_id not in away]
+            for space_id in kept:
                 if space_id not in self._desks:
                     self._desks[space_id] = self._open(space_id)
-            return dict(self._desks)
+            return {space_id: self._desks[space_id] for space_id in kept}
+
+    def put_away(self, space_id: bytes) -> None:
+        """Keep an agreement's entries and open no desk for it any more."""
+        self.store.remember(f"{_PUT_AWAY}{space_id.hex()}", b"")
 
     def desk(self, space_id: bytes | None = None) -> Desk:
         """Return the desk of an agreement; without an id, the only one.

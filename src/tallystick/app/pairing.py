@@ -157,15 +157,19 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
         compared_key_id: The key id as the administrator got it, to be equal to the card's.
 
     Raises:
-        LocalError: ``key-id-differs``, ``same-party``, ``unknown-profile``, ``already-paired``.
+        LocalError: ``key-id-differs``, ``same-party``, ``unknown-profile``, ``already-paired``, ``already-asked`` (the
+            partner waits in the pending box: confirm it instead), or ``genesis-not-possible``.
     """
-    _same_key_id(partner, compared_key_id)
+    _same_key_id(partner.root_key, compared_key_id)
     if partner.party == node.settings.party:
         raise LocalError("same-party", party=partner.party)
     terms = _terms(profile)
     for peer in node.store.peers():
-        if peer.root_key == partner.root_key and peer.status in {PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT}:
-            raise LocalError("already-paired", party=partner.party)
+        if peer.root_key == partner.root_key:
+            if peer.status in {PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT}:
+                raise LocalError("already-paired", party=partner.party)
+            if peer.status is PeerStatus.KNOCK:
+                raise LocalError("already-asked", party=partner.party)
     own = Party(node.settings.party, node.settings.party_name, node.keys.public("root"))
     theirs = Party(partner.party, partner.party_name, partner.root_key)
     genesis = Genesis(
@@ -173,7 +177,7 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
         version=1,
         parties=tuple(sorted((own, theirs), key=lambda party: party.code)),
         terms=terms,
-        schema_hash=hashlib.sha256(SCHEMA.encode()).digest(),
+        schema_hash=_schema_hash(),
         dictionary_hash=hashlib.sha256(node.dictionary).digest(),
         nonce=node.ids.random_bytes(16),
     )
@@ -196,16 +200,9 @@ def read_knock(data: bytes) -> Knock:
     """
     if len(data) > KNOCK_MAX:
         raise TooLargeError(what="knock", limit=KNOCK_MAX, size=len(data))
-    match canonical.decode(data):
-        case [bytes(signed), bytes(signature)]:
-            pass
-        case _:
-            raise MalformedBytesError("knock-unreadable")
-    match canonical.decode(signed):
-        case [bytes(card_bytes), bytes(genesis_bytes)]:
-            card = read_card(card_bytes)
-        case _:
-            raise MalformedBytesError("knock-unreadable")
+    signed, signature = _two(data)
+    card_bytes, genesis_bytes = _two(signed)
+    card = read_card(card_bytes)
     if not signing.verify(card.root_key, _KNOCK_CONTEXT + signed, signature):
         raise RemoteError("knock-signature", party=card.party)
     genesis = Genesis.read(genesis_bytes)
@@ -214,20 +211,40 @@ def read_knock(data: bytes) -> Knock:
     return Knock(card, genesis)
 
 
+def _two(data: bytes) -> tuple[bytes, bytes]:
+    try:
+        match canonical.decode(data):
+            case [bytes(first), bytes(second)]:
+                return first, second
+    except MalformedBytesError:
+        pass
+    raise MalformedBytesError("knock-unreadable")
+
+
 def knocked(node: Node, data: bytes) -> Peer:
     """Put a stranger's knock into the pending box, for the administrator; the same knock twice is one.
 
     Raises:
-        RemoteError: the knock is not acceptable, is not for this party, or the box is full.
+        RemoteError: as ``read_knock``; ``knock-not-for-us``; ``knock-other-version`` (it is about entries or a wire
+            dictionary this program does not have); ``already-proposed`` (both sides asked at once: one withdraws); or
+            ``too-many-knocks``.
     """
     knock = read_knock(data)
     mine = [p for p in knock.genesis.parties if p.code == node.settings.party]
-    if not mine or mine[0].root_key != node.keys.public("root"):
+    if not mine or mine[0].root_key != node.keys.public("root") or knock.card.party == node.settings.party:
         raise RemoteError("knock-not-for-us", party=node.settings.party)
+    if (knock.genesis.schema_hash, knock.genesis.dictionary_hash) != (
+        _schema_hash(),
+        hashlib.sha256(node.dictionary).digest(),
+    ):
+        raise RemoteError("knock-other-version", party=knock.card.party)
     peer = _peer(node, knock.card, PeerStatus.KNOCK, knock.genesis)
     known = node.store.get_peer(peer.peer_id)
     if known is not None:
         return known
+    for other in node.store.peers():
+        if other.root_key == peer.root_key and other.status is PeerStatus.PENDING_OUT:
+            raise RemoteError("already-proposed", party=peer.party)
     node.store.put_peer(peer)
     return peer
 
@@ -241,8 +258,7 @@ def confirm(node: Node, peer_id: str, *, compared_key_id: str) -> Desk:
     peer = _pending(node, peer_id)
     assert peer.root_key is not None
     assert peer.genesis is not None
-    if _plain(compared_key_id) != _plain(signing.readable_id(peer.root_key)):
-        raise LocalError("key-id-differs", expected_shape=signing.readable_id(bytes(32)))
+    _same_key_id(peer.root_key, compared_key_id)
     genesis = Genesis.read(peer.genesis)
     desk = _adopt(node, genesis)
     node.store.put_peer(replace(peer, status=PeerStatus.CONFIRMED))
@@ -252,6 +268,28 @@ def confirm(node: Node, peer_id: str, *, compared_key_id: str) -> Desk:
 def refuse(node: Node, peer_id: str) -> None:
     """Say no to a pending partner; it may knock again only after an administrator has removed the refusal."""
     node.store.put_peer(replace(_pending(node, peer_id), status=PeerStatus.REFUSED, genesis=None))
+
+
+def withdraw(node: Node, peer_id: str) -> None:
+    """Take back a proposal that the partner has not adopted, for example because both sides proposed at once.
+
+    The agreement proposed is put away: what it holds (our adoption) stays in the store, and nobody is shown it.
+
+    Raises:
+        LocalError: ``no-such-proposal``, or ``already-adopted``.
+    """
+    peer = node.store.get_peer(peer_id)
+    if peer is None or peer.space is None or peer.status not in {PeerStatus.PENDING_OUT, PeerStatus.CONFIRMED}:
+        raise LocalError("no-such-proposal")
+    if peer.status is PeerStatus.CONFIRMED or has_adopted(node.desk(peer.space)):
+        raise LocalError("already-adopted", party=peer.party)
+    node.put_away(peer.space)
+    node.store.remove_peer(peer_id)
+
+
+def has_adopted(desk: Desk) -> bool:
+    """Return whether every partner's adoption of the agreement has come."""
+    return all(desk.space.sizes().get(party) for party in desk.partners)
 
 
 def partner_has_adopted(node: Node, peer: Peer) -> None:
@@ -319,11 +357,18 @@ def _terms(profile: str) -> Terms:
     return PROFILES[profile]
 
 
+def _schema_hash() -> bytes:
+    return hashlib.sha256(SCHEMA.encode()).digest()
+
+
+_READ_AS = str.maketrans("OIL", "011")  # Crockford's alphabet has no such letters: people write them for digits
+
+
 def _plain(key_id: str) -> str:
     """Key ids are compared without the dashes and spaces people read past, and without regard to case."""
-    return "".join(c for c in key_id.upper() if c.isalnum())
+    return "".join(c for c in key_id.upper() if c.isalnum()).translate(_READ_AS)
 
 
-def _same_key_id(card: Card, compared: str) -> None:
-    if _plain(compared) != _plain(card.key_id):
+def _same_key_id(root_key: bytes, compared: str) -> None:
+    if _plain(compared) != signing.readable_id(root_key).replace("-", ""):
         raise LocalError("key-id-differs", expected_shape=signing.readable_id(bytes(32)))

@@ -9,7 +9,7 @@ import logging
 from dataclasses import replace
 
 from tallystick.app import exchange, pairing
-from tallystick.app.node import Desk, Node
+from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, TallystickError
@@ -26,7 +26,7 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
     now = node.clock.now()
     try:
         desk = node.desk(peer.space)
-        if peer.status is PeerStatus.PENDING_OUT and not _has_adopted(desk):
+        if peer.status is PeerStatus.PENDING_OUT and not pairing.has_adopted(desk):
             link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
         space = peer.space
         result = exchange.sync(
@@ -37,7 +37,7 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
         note(node, peer.peer_id, tried_at=now, error=error.code)
         return error
     note(node, peer.peer_id, tried_at=now, seen_at=now)
-    if _has_adopted(desk):
+    if pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
     return result
 
@@ -56,7 +56,3 @@ def note(
                 last_error=error,
             )
         )
-
-
-def _has_adopted(desk: Desk) -> bool:
-    return all(desk.space.sizes().get(party) for party in desk.partners)

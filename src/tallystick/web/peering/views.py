@@ -136,7 +136,7 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
     desk = node.desk(space)
     reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key, request.headers.get(HOLDS_HEADER, ""))
     note(node, peer.peer_id, seen_at=node.clock.now())
-    if peer.status is PeerStatus.PENDING_OUT and all(desk.space.sizes().get(party) for party in desk.partners):
+    if peer.status is PeerStatus.PENDING_OUT and pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
     return _bytes(reply.body, {HOLDS_HEADER: reply.holds})
 
