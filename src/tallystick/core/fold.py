@@ -29,6 +29,7 @@ from tallystick.core.entries import (
     Entry,
     Grant,
     Kind,
+    Note,
     Offer,
     Order,
     PriceList,
@@ -345,7 +346,7 @@ class Fold:
         subject = self._subject[obj]
         if subject is not None:
             self._attach(entry, subject, dirty)
-        elif entry.kind == Kind.NOTE and not isinstance(entry.body, Unreadable):
+        elif isinstance(entry.body, Note):
             self._subject[ref] = None
         else:
             self._lost.add(ref)
@@ -663,17 +664,17 @@ class Fold:
             return self._desk_trial(entry, self._try_admin(entry))
         if entry.kind == Kind.PRICE_LIST:
             return self._desk_trial(entry, self._judge_price_list(entry))
-        order_id: EntryRef | None = entry.ref if isinstance(entry.body, Request) else None
-        if entry.obj is not None and order_id is None:
-            order_id = self._subject.get(entry.obj)
-            if not entry.had_seen(entry.obj):
-                order_id = None
+        obj = entry.obj
+        known = obj is not None and obj in self._subject and entry.had_seen(obj)
+        order_id: EntryRef | None = None
+        if entry.kind == Kind.REQUEST:
+            order_id = entry.ref if isinstance(entry.body, Request) else None
+        elif known and obj is not None:
+            order_id = self._subject[obj]
         if order_id is None:
-            on_desk = entry.kind == Kind.NOTE and entry.obj in self._subject
-            finding = self._lost_finding(entry)
-            return (
-                Trial((finding,), void=True, order=None, transactions=()) if not on_desk else Trial((), False, None, ())
-            )
+            if known and isinstance(entry.body, Note):
+                return Trial((), void=False, order=None, transactions=())
+            return Trial((self._lost_finding(entry),), void=True, order=None, transactions=())
         run = walk(self, order_id, (*self._of_order.get(order_id, ()), entry))
         found = [finding for finding in findings_of(run) if finding.entry == entry.ref]
         found += [
