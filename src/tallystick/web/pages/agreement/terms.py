@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -63,6 +64,10 @@ class Row:
     origin: Origin | None
     source: str
     link: str  # the address in the source, if there is one
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.link).hostname or ""
 
     @property
     def badge(self) -> str:

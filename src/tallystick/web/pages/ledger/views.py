@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
@@ -15,6 +14,7 @@ from tallystick.core.ledger import ItemState, OpenItem
 from tallystick.web.pages.desk import Here, current
 from tallystick.web.pages.ledger import books
 from tallystick.web.pages.orders.access import for_readers
+from tallystick.web.pages.orders.postings import posted
 from tallystick.web.pages.twins import download, twin
 from tallystick.web.people.decorators import SignedInRequest
 
@@ -181,13 +181,12 @@ def journal(request: SignedInRequest) -> HttpResponse:
     transactions = here.desk.record.ledger.transactions()
     page = Paginator(transactions[::-1], PAGE_SIZE).get_page(request.GET.get("page"))
     orders = here.desk.record.orders
-    shown = [(transaction, orders[transaction.order_id].number, _legs(here, transaction)) for transaction in page]
+    told = posted(page, here.desk)
+    shown = [
+        (transaction, orders[transaction.order_id].number, (both.ours, both.theirs))
+        for transaction, both in zip(page, told, strict=True)
+    ]
     return render(request, "ledger/journal.html", {"here": here, "tab": "journal", "page": page, "transactions": shown})
-
-
-def _legs(here: Here, transaction: Any) -> list[Any]:
-    """Return the postings of one transaction, ours first."""
-    return sorted(transaction.postings, key=lambda posting: posting.party != here.party)
 
 
 @for_readers
