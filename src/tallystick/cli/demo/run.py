@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from tallystick.app import settings
 from tallystick.app.clock import DemoClock
 from tallystick.app.settings import NodeSettings
 from tallystick.cli.demo import history
@@ -30,9 +31,10 @@ VERSION = 1  # of what a demo holds; another version is rebuilt only with --fres
 READY_SECONDS = 60
 STOP_SECONDS = 15
 NODES = {
-    "JP": ("jp", "Japan Self-Defense Forces", "Tokyo", 8101, "Asia/Tokyo"),
-    "IN": ("in", "Indian Armed Forces", "New Delhi", 8102, "Asia/Kolkata"),
+    "JP": ("jp", "Japan Self-Defense Forces", "Tokyo", "Asia/Tokyo"),
+    "IN": ("in", "Indian Armed Forces", "New Delhi", "Asia/Kolkata"),
 }
+PORTS = {"JP": 8101, "IN": 8102}  # each node learns the other's when it is built, and keeps it
 Say = Callable[[str], None]
 
 
@@ -41,6 +43,7 @@ class Link:
     """A one-time sign-in link for a featured officer."""
 
     party: str
+    login: str
     post: str
     what: str
     url: str
@@ -53,16 +56,17 @@ def run(folder: Path, *, serve: bool = True, fresh: bool = False, browser: bool 
         LocalError: ``not-a-demo`` when the folder holds something else, ``address-taken`` when a port is in use.
     """
     started = time.monotonic()
-    if serve:
-        for _, _, _, port, _ in NODES.values():
-            _require_free_port(port)
     if fresh:
         _clear(folder)
-    if _built(folder):
+    built = _built(folder)
+    if serve:
+        for code in NODES:
+            _require_free_port(_port(folder, code) if built else PORTS[code])
+    if built:
         say(f"Resuming the demo in {folder} (start over with --fresh).")
     else:
         build(folder, say)
-    links = _enrol_all(folder)
+    links = enrol(folder)
     say(f"Ready in {time.monotonic() - started:.0f} s.")
     if not serve:
         say(f"Nodes: {folder / 'jp'} and {folder / 'in'}. Serve them with: python3 go.py demo")
@@ -70,8 +74,11 @@ def run(folder: Path, *, serve: bool = True, fresh: bool = False, browser: bool 
     return _serve(folder, links, browser=browser, say=say)
 
 
-def build(folder: Path, say: Say) -> None:
-    """Make both nodes, pair them and play the year; whole or, after a stop, from the start again."""
+def build(folder: Path, say: Say, *, ports: Mapping[str, int] = PORTS) -> None:
+    """Make both nodes, pair them and play the year; whole or, after a stop, from the start again.
+
+    ``ports`` says where on this machine each party's node will listen.
+    """
     for part in (*(spec[0] for spec in NODES.values()), "clock"):
         _remove(folder / part)
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,7 +86,7 @@ def build(folder: Path, say: Say) -> None:
         raise LocalError("not-a-demo", folder=str(folder))
     clock = StageClock(instant(history.BEGINS_ON))
     nodes = {}
-    for code, (name, party_name, node_name, port, zone) in NODES.items():
+    for code, (name, party_name, node_name, zone) in NODES.items():
         node = init_node(
             folder / name,
             NodeSettings(
@@ -87,7 +94,7 @@ def build(folder: Path, say: Say) -> None:
                 party=code,
                 party_name=party_name,
                 node_name=node_name,
-                listen=f"127.0.0.1:{port}",
+                listen=f"127.0.0.1:{ports[code]}",
                 time_zone=zone,
                 sync_every_seconds=5,
                 demo_clock="../clock",
@@ -171,8 +178,11 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _enrol_all(folder: Path) -> list[Link]:
-    """Enter the people of both nodes, each in its own process because each has its own database."""
+def enrol(folder: Path) -> list[Link]:
+    """Enter the people of both nodes and return new sign-in links for the featured ones.
+
+    Each node in its own process, because each has its own database.
+    """
     grants = json.loads((folder / STATE).read_text(encoding="utf-8"))["grants"]
     running = []
     for code, (name, *_) in NODES.items():
@@ -208,7 +218,7 @@ def _enrol_all(folder: Path) -> list[Link]:
         for member in CAST:
             path = json.loads(answer).get(member.login) if member.party == code else None
             if path:
-                links.append(Link(code, member.post, member.what, f"http://127.0.0.1:{NODES[code][3]}{path}"))
+                links.append(Link(code, member.login, member.post, member.what, f"{_settings(folder, code).url}{path}"))
     return links
 
 
@@ -218,8 +228,14 @@ def _environment(node: Path) -> dict[str, str]:
     return {**os.environ, "TALLYSTICK_NODE": str(node.resolve()), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> int:
-    processes = []
+@contextmanager
+def serving(folder: Path) -> Iterator[Sequence[subprocess.Popen[bytes]]]:
+    """Run both nodes of a built demo, ready when entered, stopped when left.
+
+    Raises:
+        LocalError: ``demo-node-failed`` when one does not come up.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
     try:
         for name, *_ in NODES.values():
             with (folder / f"{name}.log").open("ab") as journal:
@@ -233,21 +249,34 @@ def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> i
                         start_new_session=True,  # Ctrl-C reaches us; we stop them in order
                     )
                 )
-        for (code, (name, _, _, port, _)), process in zip(NODES.items(), processes, strict=True):
-            _wait_ready(port, process, folder / f"{name}.log", code)
-        _welcome(links, say)
-        if browser and links:
-            with suppress(webbrowser.Error):
-                webbrowser.open(f"http://127.0.0.1:{NODES['JP'][3]}/")
-        return _stay(processes, say)
+        for (code, (name, *_)), process in zip(NODES.items(), processes, strict=True):
+            _wait_ready(_port(folder, code), process, folder / f"{name}.log", code)
+        yield processes
     finally:
         _stop(processes)
 
 
-def _welcome(links: Sequence[Link], say: Say) -> None:
-    for code, (_, party_name, _, port, _) in NODES.items():
+def _serve(folder: Path, links: Sequence[Link], *, browser: bool, say: Say) -> int:
+    with serving(folder) as processes:
+        _welcome(folder, links, say)
+        if browser and links:
+            with suppress(webbrowser.Error):
+                webbrowser.open(f"{_settings(folder, 'JP').url}/")
+        return _stay(processes, say)
+
+
+def _settings(folder: Path, code: str) -> NodeSettings:
+    return settings.load(folder / NODES[code][0])
+
+
+def _port(folder: Path, code: str) -> int:
+    return int(_settings(folder, code).listen.rpartition(":")[2])
+
+
+def _welcome(folder: Path, links: Sequence[Link], say: Say) -> None:
+    for code, (_, party_name, *_) in NODES.items():
         say("")
-        say(f"{party_name}: http://127.0.0.1:{port}/")
+        say(f"{party_name}: {_settings(folder, code).url}/")
         for link in links:
             if link.party == code:
                 say(f"  {link.post}: {link.what}")
