@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tallystick.app import export, fields, read
+from tallystick.app.index import OrderRow, Standing
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.cli.shell import (
@@ -58,7 +59,7 @@ def order() -> None:
 @click.option("--partner", metavar="CODE", help="With this party.")
 @click.option("--overdue", is_flag=True, help="With an amount past its due date.")
 @click.option("--late", metavar="CODE", help="With this clock run out (OVERDUE, RECEIPT_LATE …), or any.")
-@click.option("--standing", type=click.Choice([s.value for s in read.Standing]), help="As auditors ask.")
+@click.option("--standing", type=click.Choice([s.value for s in Standing]), help="As auditors ask.")
 @click.option("--place", metavar="CODE", help="At this place.")
 @click.option("--search", metavar="TEXT", help="Part of the number, the unit or an item.")
 @click.option("--sort", default="-need", show_default=True, help="need, number, state, due, value, open; - reverses.")
@@ -106,7 +107,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _row(row: read.OrderRow) -> dict[str, Any]:
+def _row(row: OrderRow) -> dict[str, Any]:
     currency = row.currency
     return {
         "order": str(row.order_id),

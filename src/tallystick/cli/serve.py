@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import threading
 from pathlib import Path
 
 import click
@@ -15,6 +16,8 @@ from tallystick.core.errors import LocalError
 
 THREADS = 8  # requests at once; a node serves few people, and a slow partner must not hold them all
 STOP_SECONDS = 10  # for a request to end before its process is ended
+READY_SECONDS = 120  # for a large record to be folded on a slow machine
+_LOOK_SECONDS = 0.1
 
 
 @click.command()
@@ -48,20 +51,34 @@ def serve(shell: Shell, quiet: bool) -> None:
         workers=1,
         blocking_threads=THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         ssl_cert=certificate[0] if certificate else None,
         ssl_key=certificate[1] if certificate else None,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
     )
     if not quiet:
-        server.on_startup(lambda: say(f"{settings.node_name} of {settings.party}: {settings.url}/  (stop with Ctrl-C)"))
+        words = f"{settings.node_name} of {settings.party}: {settings.url}/  (stop with Ctrl-C)"
+        threading.Thread(target=_say_when_open, args=(host, port, words), daemon=True).start()
     try:
         server.serve()
     except (FatalError, SystemExit) as error:  # the latter when the worker process ended by itself
         raise LocalError("not-served", why=f"{type(error).__name__} {error}") from None
     if not quiet:
         say("Stopped.")
+
+
+def _say_when_open(host: str, port: int, words: str) -> None:
+    """Print ``words`` as soon as the address answers: a browser opened before would find nobody."""
+    pause = threading.Event()
+    for _ in range(round(READY_SECONDS / _LOOK_SECONDS)):
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            pause.wait(_LOOK_SECONDS)
+        else:
+            say(words)
+            return
 
 
 def _address(settings: NodeSettings) -> tuple[str, int]:

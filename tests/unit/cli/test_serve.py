@@ -1,0 +1,139 @@
+"""A node is served at its address, with or without TLS, and stops when told to."""
+
+import contextlib
+import datetime as dt
+import ipaddress
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tallystick.app.pairing import read_card
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def node(run, tmp_path):
+    folder, port = tmp_path / "jp", free_port()
+    made = run(
+        "--node", folder, "init", "--party", "JP", "--party-name", "Japan", "--name", "HQ",
+        "--listen", f"127.0.0.1:{port}",
+    )  # fmt: skip
+    assert made.code == 0
+    return folder, port
+
+
+def add(folder, *lines):
+    with (folder / "node.toml").open("a") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+@contextlib.contextmanager
+def served(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "tallystick.cli.main", "--node", str(folder), "serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    try:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        yield process, line
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its own session: the worker process goes with it
+        process.communicate()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_and_stops_cleanly(node, how):
+    folder, port = node
+    with served(folder) as (process, line):
+        assert f"http://127.0.0.1:{port}/" in line
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/peer/card", timeout=30) as answer:
+            assert read_card(answer.read()).party == "JP"
+        process.send_signal(how)
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (0, "Stopped.\n", "")
+    with socket.socket() as again:  # nobody was left behind
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+
+
+def certificate(folder):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "node")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - dt.timedelta(days=1)).not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / "tls.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "tls.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+
+
+def test_it_serves_tls(node):
+    folder, port = node
+    certificate(folder)
+    add(folder, 'tls_certificate = "tls.pem"', 'tls_key = "tls.key"')
+    with served(folder) as (_, line):
+        assert f"https://127.0.0.1:{port}/" in line
+        context = ssl.create_default_context(cafile=folder / "tls.pem")
+        with urllib.request.urlopen(
+            f"https://127.0.0.1:{port}/peer/card", timeout=30, context=context
+        ) as answer:
+            assert read_card(answer.read()).url == f"https://127.0.0.1:{port}"
+
+
+def test_an_address_in_use_is_named(run, node):
+    folder, port = node
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        ran = run("--node", folder, "serve")
+    assert (ran.code, f"127.0.0.1:{port} is in use" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        (['listen = "0.0.0.0:8101"'], "plain-http-refused"),
+        (['listen = "nowhere"'], "setting-wrong"),
+        (['listen = "127.0.0.1:99999"'], "setting-wrong"),
+        (['tls_certificate = "missing.pem"', 'tls_key = "missing.key"'], "setting-wrong"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(run, node, lines, code):
+    folder, _ = node
+    if any(line.startswith("listen") for line in lines):
+        text = (folder / "node.toml").read_text()
+        kept = [line for line in text.splitlines() if not line.startswith("listen")]
+        (folder / "node.toml").write_text("\n".join(kept) + "\n")
+    add(folder, *lines)
+    ran = run("--node", folder, "serve")
+    assert (ran.code, ran.err.rstrip().rpartition("code: ")[2]) == (2, code)
