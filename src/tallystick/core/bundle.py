@@ -31,9 +31,10 @@ VERSION = 1
 BUNDLE_MAX = 16 * 2**20  # bytes; a year of a busy headquarters is below 1 MiB
 BODY_MAX = 64 * 2**20  # bytes after decompression
 ITEMS_MAX = 65_536  # of one log in one bundle
+ITEMS_ALL_MAX = 4 * ITEMS_MAX  # of all logs in one bundle: a few seconds of work before any signature can be checked
 LOGS_MAX = 256  # logs in one bundle; an agreement has a few writers
 ITEM_MAX = 2 * SEGMENT_MAX + 1024  # bytes: core, detail, signature
-VALUES_MAX = 4 * 2**20  # values in the items of one bundle; in Python an empty array of one byte has 72
+VALUES_MAX = 2 * 2**20  # values in the items of one bundle; in Python an empty array of one byte has 72
 PREFIX_MIN, PREFIX_BYTES, PREFIX_MAX = 4, 4, 32  # of the space id; 4 tell a node's agreements apart, the root the rest
 
 CODEC_PLAIN = 0
@@ -234,7 +235,7 @@ def read_head(body: bytes) -> tuple[list[Range], int]:
 
     Raises:
         MalformedBytesError: not a head, or its logs are not in ascending order.
-        TooLargeError: more than 256 logs, or more than 65,536 items of one.
+        TooLargeError: more than 256 logs, more than 65,536 items of one, or 262,144 of all.
     """
     value, size = _read_value(body, 0)
     if type(value) is not list or len(value) % 3 or not all(map(_is_number, value)):
@@ -249,6 +250,8 @@ def read_head(body: bytes) -> tuple[list[Range], int]:
         if part.length > ITEMS_MAX:
             raise TooLargeError(what="items", limit=ITEMS_MAX, log=part.log)
         last = part.log
+    if sum(part.length for part in ranges) > ITEMS_ALL_MAX:
+        raise TooLargeError(what="items", limit=ITEMS_ALL_MAX)
     return ranges, size
 
 

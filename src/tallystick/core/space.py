@@ -853,7 +853,7 @@ class Space:
         Args:
             known: Sizes the reader holds; a log that is not there counts as empty.
             sign: Signs the checkpoint text of an own log; returns None for a log whose key is not here. That one is
-                passed on up to its last signed head.
+                passed on up to its last signed head, unless that is more than one bundle can hold.
 
         Yields:
             A bundle, and the size of each log it brings the reader to.
@@ -865,7 +865,7 @@ class Space:
                 if sign(log.id, notes.text(self.origin(log.id), log.size, log.root(log.size))) is not None:
                     own.add(log.id)
                     ends[log.id] = log.size
-                elif log.checkpoint and log.checkpoint.size > known.get(log.id, 0):
+                elif log.checkpoint and 0 < log.checkpoint.size - known.get(log.id, 0) <= wire.ITEMS_MAX - EPOCH_LEAVES:
                     ends[log.id] = log.checkpoint.size
         begins = {log: known.get(log, 0) for log in ends}
         for cut in self._cuts(begins, ends, own):
