@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -67,3 +67,9 @@ def money_abs(minor: int, currency: str) -> SafeString | str:
 def code_sentence(code: str) -> str:
     """What a finding of this kind says, without its facts."""
     return _SLOT.sub("…", _(plain.message(code).happened))
+
+
+@register.filter
+def account_code(account: str) -> SafeString:
+    """An account's name that may break after its colons."""
+    return format_html_join(SafeString(":<wbr>"), "{}", ((word,) for word in account.split(":")))
