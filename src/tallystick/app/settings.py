@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallystick.core.errors import LocalError
@@ -82,11 +86,41 @@ def load(folder: Path | str) -> NodeSettings:
     if missing:
         raise LocalError("setting-missing", file=str(path), setting=missing[0])
     settings = NodeSettings(folder=folder, **raw)
-    try:
-        ZoneInfo(settings.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise LocalError("setting-wrong", file=str(path), setting="time_zone", why="not a zone name") from None
+    for name, (fits, why) in _SHAPES.items():
+        if not fits(getattr(settings, name)):
+            raise LocalError("setting-wrong", file=str(path), setting=name, why=why)
     return settings
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and int(port) < 65_536
+
+
+def _is_url(text: str) -> bool:
+    return text == "" or (
+        text.startswith(("http://", "https://")) and len(text) <= 300 and bool(urlsplit(text).hostname)
+    )
+
+
+_NAME_MAX = 100  # partners refuse a card with a longer one
+_SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "party": (lambda v: re.fullmatch(r"[A-Z][A-Z0-9]{0,7}", v) is not None, "a capital letter, up to 7 more or digits"),
+    "party_name": (lambda v: len(v) <= _NAME_MAX, f"at most {_NAME_MAX} characters"),
+    "node_name": (lambda v: len(v) <= _NAME_MAX, f"at most {_NAME_MAX} characters"),
+    "listen": (_is_address, "an address and a port, such as 127.0.0.1:8101"),
+    "public_url": (_is_url, "an address that begins with https:// or http://"),
+    "time_zone": (_is_zone, "not a zone name"),
+    "sync_every_seconds": (lambda v: 1 <= v <= 86_400, "1 to 86400"),
+}
 
 
 def save(settings: NodeSettings) -> None:
