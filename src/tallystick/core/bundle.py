@@ -318,7 +318,9 @@ class Items(Iterator[Item]):
         if type(value) is not list or not 3 <= len(value) <= 6:
             raise MalformedBytesError(what="item")
         if self.left:
-            self.left = max(1, self.left - check_plain(value, max_items=self.left))
+            self.left -= check_plain(value)
+            if self.left < 1:
+                raise TooLargeError(what="values", limit=VALUES_MAX)
         data = encode_trusted(value)
         if not window.startswith(data):
             raise MalformedBytesError(what="not the canonical encoding")
