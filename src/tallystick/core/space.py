@@ -63,6 +63,7 @@ MINUTE = 60  # seconds; the resolution of time claims
 SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry again after it broke
 SPLIT_BYTES = 2**20  # of segments in one bundle we write
 
+_HASHES_AT_ONCE = 4096  # kept apart before they go into a tree: a million of them would be 70 MB
 _NOTHING_SEEN: Mapping[int, int] = {}
 _sha256 = hashlib.sha256
 
@@ -738,7 +739,11 @@ class Space:
             log.leaves.append(leaf)
             log.cores.append(core)
             if log_ not in growths:
-                hashes[log_].append(sha256(b"\x00" + leaf).digest())
+                pending = hashes[log_]
+                pending.append(sha256(b"\x00" + leaf).digest())
+                if len(pending) == _HASHES_AT_ONCE:
+                    log.tree.extend(pending)
+                    pending.clear()
             if detail is not None:
                 log.details[index] = detail
             if auth is not None:
