@@ -79,6 +79,9 @@ def form_on(response: HttpResponse, button: str) -> Values:
     raise AssertionError(f"no form with the button {button!r}; status {response.status_code}\n{text_of(response)}")
 
 
+_INLINE = {"a", "abbr", "b", "code", "data", "em", "i", "q", "small", "span", "strong", "time"}
+
+
 class _TextReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -87,9 +90,15 @@ class _TextReader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
         self._skip += tag in ("script", "style", "svg")
+        self._break(tag)
+
+    def _break(self, tag: str) -> None:
+        if tag not in _INLINE:
+            self.parts.append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         self._skip -= tag in ("script", "style", "svg")
+        self._break(tag)
 
     def handle_data(self, data: str) -> None:
         if not self._skip:
@@ -100,7 +109,7 @@ def text_of(response: HttpResponse) -> str:
     """Return what a page says, without its markup."""
     reader = _TextReader()
     reader.feed(response.content.decode())
-    return " ".join(" ".join(reader.parts).split())
+    return " ".join("".join(reader.parts).split())
 
 
 @dataclass

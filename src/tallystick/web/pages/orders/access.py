@@ -85,12 +85,19 @@ def occasion(here: Here, detail: OrderDetail, kind: Kind, on: EntryRef) -> Occas
     if kind not in ACTS or kind is Kind.REQUEST:
         raise Http404
     act = find(detail.ours, kind, on)
-    duties = act.duties if act is not None else read.duties_for(kind)
+    duties = act.duties if act is not None else _duties(here, kind, on)
     need_duty(here, duties)
     if act is None:
         raise NotNowError
     officers = tuple(o for o in warrants_of(here.person, here.desk, here.as_of) if set(o.duties) & set(duties))
     return Occasion(here.desk, kind, on, detail, officers, here.as_of, here.offset)
+
+
+def _duties(here: Here, kind: Kind, on: EntryRef) -> tuple[Duty, ...]:
+    """Return the duties of an act that is not open; a correction's are those of what it would correct."""
+    if kind is Kind.CORRECTION and here.desk.record.subject_of(on) is not None:
+        return read.duties_for(Kind(here.desk.space.entry(on).kind))
+    return read.duties_for(kind)
 
 
 def mine(here: Here, detail: OrderDetail) -> tuple[OpenAct, ...]:

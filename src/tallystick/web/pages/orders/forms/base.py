@@ -147,6 +147,11 @@ class ActForm(forms.Form):
     kind: ClassVar[Kind]
     lines_named: ClassVar[tuple[str, ...]] = ()  # names of the fields of each line
     refused_at: ClassVar[Mapping[str, str]] = {}  # finding code → the field it is shown beside
+    refused_at_line: ClassVar[Mapping[str, str]] = {  # the same, for the field of the line it names
+        "bad-quantity": "quantity", "blocked-item": "nsn", "not-allowed-category": "category", "unknown-unit": "unit",
+        "receipt-mismatch": "accepted", "invoice-over-accrued": "amount", "dispute-over-invoiced": "amount",
+        "credit-over-invoiced": "amount",
+    }  # fmt: skip
 
     remark = forms.CharField(
         label=_("Remark"),
@@ -243,7 +248,9 @@ class ActForm(forms.Form):
     def refuse(self, error: LocalError) -> None:
         """Show a refusal beside the field it is about, or above the form."""
         path = str(error.facts.get("field", ""))
-        self.add_error(self.place_of(path, error.code), messages.sentence(error.code, error.facts))
+        of_line = f"{self.refused_at_line.get(error.code)}-{error.facts.get('line')}"
+        place = of_line if of_line in self.fields else self.place_of(path, error.code)
+        self.add_error(place, messages.sentence(error.code, error.facts))
 
     def place_of(self, path: str, code: str) -> str | None:
         found = _LINE_PATH.fullmatch(path)
