@@ -21,7 +21,7 @@ SRC = ROOT / "src"
 
 DOCS = ROOT / "docs" / "reference"
 FAMILY = "TallystickError"
-FINDERS = {"refuse": 0, "_flag": 1}  # what the fold makes findings with, and which argument is the code
+FINDERS = {"refuse": 0, "flag": 1}  # what the fold makes findings with, and which argument is the code
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ from tallystick.core.entries import (
 )
 from tallystick.core.fold import Fold, fold
 from tallystick.core.identity import EntryRef, log_id, party_of
-from tallystick.core.orders import OpenAct, OrderView, open_acts
+from tallystick.core.orders import ANY_ACT, OpenAct, OrderView, open_acts
+from tallystick.core.orders import STEPS as STEPS_BY_KIND
 
 T = at("2027-03-01")
 DAY = T // 86_400
@@ -413,6 +414,18 @@ def test_deep_histories_are_reached() -> None:
         codes |= {finding.code for finding in record.findings}
     assert {"agreed", "in-delivery", "fulfilled", "closed", "cancelled"} <= states
     assert {"corrected", "taken-back", "cancel-crossed-delivery", "over-total-ceiling", "already-decided"} <= codes
+
+
+def test_acts_earn_only_what_their_row_says() -> None:
+    dice = Random(11)
+    for _ in range(40):
+        logs = history(thrown(dice, 50), limits=dice.random() < 0.5)
+        entries = {entry.ref: entry for entry in logs.entries}
+        for finding in fold(GENESIS, logs.entries).findings:
+            entry = entries[finding.entry]
+            row = STEPS_BY_KIND.get((entry.kind, entries[entry.obj].kind if entry.obj else None))
+            if row is not None:
+                assert finding.code in (*row.guards, *ANY_ACT, row.otherwise, "act-out-of-turn"), (row.kind, finding)
 
 
 def test_the_digest_does_not_depend_on_the_hash_seed() -> None:

@@ -310,7 +310,7 @@ LIFE: tuple[Step, ...] = (
     Step(
         Kind.REQUEST, (), (), Side.RECEIVER, (Duty.REQUESTER,),
         ("wrong-provider", "not-in-force", "not-allowed-situation", "not-allowed-category", "not-allowed-means",
-         "blocked-item", "unknown-unit", "bad-quantity", "bad-dates"),
+         "blocked-item", "unknown-unit", "bad-quantity", "bad-dates", "duplicate-number"),
         _S.REQUESTED, "Says what is needed, where and when. Opens the order.",
     ),
     Step(
@@ -319,7 +319,7 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.OFFER, (Kind.REQUEST,), _NEGOTIATION, Side.PROVIDER, (Duty.ACCEPTING,),
-        ("unknown-object", "unknown-currency", "bad-dates", "bad-quantity"),
+        ("warrant-currency", "over-act-ceiling", "unknown-currency", "bad-dates", "bad-quantity", "price-above-list"),
         _S.OFFERED, "Names quantities, prices and a last day. A new offer replaces the earlier one.",
     ),
     Step(
@@ -332,8 +332,8 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.ORDER, (Kind.OFFER,), (_S.REQUESTED, _S.OFFERED), Side.RECEIVER, (Duty.ORDERING,),
-        ("no-warrant", "duty-missing", "same-officer", "warrant-currency", "over-act-ceiling", "over-total-ceiling",
-         "offer-expired", "offer-not-live"),
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "offer-expired", "same-officer",
+         "offer-not-live", "second-order"),
         _S.ORDERED, "Takes the live offer and binds the receiver up to a limit; names who certified the funds.",
         otherwise="second-order",
     ),
@@ -345,13 +345,15 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.AMENDMENT, (Kind.ACCEPTANCE,), _RUNNING, Side.EITHER, _AUTHORITIES,
-        ("stale-amendment", "bad-quantity", "warrant-currency", "over-act-ceiling", "over-total-ceiling"),
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "already-decided", "stale-amendment",
+         "bad-quantity"),
         None, "Changes quantities, prices or the limit. Deliveries already made keep their version.",
         needs_countersign=True,
     ),
     Step(
         Kind.CANCELLATION, (Kind.ACCEPTANCE,), (_S.AGREED, _S.IN_DELIVERY), Side.EITHER, _AUTHORITIES,
-        (), None, "Cancels what is not delivered. A delivery that had not seen the second signature stands.",
+        ("already-decided",), None,
+        "Cancels what is not delivered. A delivery that had not seen the second signature stands.",
         needs_countersign=True,
     ),
     Step(
@@ -368,7 +370,7 @@ LIFE: tuple[Step, ...] = (
     Step(
         Kind.DISCREPANCY, (Kind.RECEIPT,), _GOODS, Side.EITHER,
         (Duty.RECEIVING, Duty.ISSUING, Duty.INSPECTOR, Duty.BILLING, Duty.PAYING),
-        ("bad-quantity", "already-decided", "late-claim", "discrepancy-open"),
+        ("bad-quantity", "late-claim", "discrepancy-open"),
         None, "Says that something was different after all.",
     ),
     Step(
@@ -394,7 +396,7 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.PAYMENT_ADVICE, (Kind.INVOICE,), _GOODS, Side.RECEIVER, (Duty.PAYING,),
-        (), None, "Says that money is on its way. Settles nothing.",
+        ("bad-quantity",), None, "Says that money is on its way. Settles nothing.",
     ),
     Step(
         Kind.FUNDS_RECEIVED, (Kind.INVOICE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
@@ -415,15 +417,16 @@ LIFE: tuple[Step, ...] = (
         (Kind.REQUEST, Kind.OFFER, Kind.ORDER, Kind.DELIVERY, Kind.RECEIPT, Kind.DISCREPANCY, Kind.INVOICE,
          Kind.INVOICE_ACCEPTED, Kind.INVOICE_DISPUTED, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED, Kind.CREDIT_NOTE),
         (*_NEGOTIATION, *_AGREED, _S.CLOSED), Side.EITHER, (),
-        ("correction-not-possible",), None,
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "correction-not-possible"), None,
         "Replaces an own document or takes it back. Alone while the other side has not answered it. "
         "Needs the duty of the corrected document.",
         needs_countersign=True,
     ),
     Step(
         Kind.COUNTERSIGN, (Kind.AMENDMENT, Kind.CANCELLATION, Kind.RESOLUTION), (*_AGREED, _S.CLOSED), Side.EITHER,
-        _AUTHORITIES, ("own-countersign", "already-decided", "stale-amendment", "credit-over-invoiced",
-                       "over-liability", "cancel-crossed-delivery"),
+        _AUTHORITIES, ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "own-countersign",
+                       "already-decided", "stale-amendment", "bad-quantity", "credit-over-invoiced",
+                       "over-liability"),
         None, "The other side's signature: from here the proposal counts.",
     ),
     Step(
@@ -441,6 +444,12 @@ LIFE: tuple[Step, ...] = (
         Side.EITHER, tuple(Duty), (), None, "A remark. Changes nothing.",
     ),
 )  # fmt: skip
+
+ANY_ACT = (
+    "unreadable-body", "unknown-object", "wrong-side", "no-warrant", "warrant-ended", "warrant-revoked",
+    "duty-missing", "corrected", "taken-back",
+)  # fmt: skip
+"""What every act may earn besides the guards of its row."""
 
 STEPS: Mapping[tuple[Kind, Kind | None], Step] = MappingProxyType(
     {(step.kind, on): step for step in LIFE for on in step.on or (None,)}
