@@ -6,6 +6,7 @@ So a page costs what changed, not what there is.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -106,13 +107,14 @@ def row_of(order: OrderView, genesis: Genesis, party: int, as_of: int) -> OrderR
 
 
 SORTS: Mapping[str, Callable[[OrderRow], Any]] = MappingProxyType({
-    "need": lambda row: (row.need_from, row.number),
-    "number": lambda row: row.number,
-    "state": lambda row: (row.state.value, row.number),
-    "due": lambda row: (row.next_due_on if row.next_due_on is not None else _FAR, row.number),
-    "value": lambda row: (row.currency or "", row.value, row.number),
-    "open": lambda row: (row.currency or "", row.open_amount, row.number),
+    "need": lambda row: (row.need_from, row.number, row.order_id),
+    "number": lambda row: (row.number, row.order_id),
+    "state": lambda row: (row.state.value, row.number, row.order_id),
+    "due": lambda row: (row.next_due_on if row.next_due_on is not None else _FAR, row.number, row.order_id),
+    "value": lambda row: (row.currency or "", row.value, row.number, row.order_id),
+    "open": lambda row: (row.currency or "", row.open_amount, row.number, row.order_id),
 })  # fmt: skip
+_MANY = 1_000  # changes at once after which sorting again is cheaper than moving each row
 
 
 @dataclass
@@ -124,8 +126,11 @@ class OrderIndex:
     _rows: dict[EntryRef, OrderRow] = field(default_factory=dict)
     _stale: set[EntryRef] = field(default_factory=set)
     _day: int | None = None
-    _sorted: dict[str, Sequence[OrderRow]] = field(default_factory=dict)
+    _sorted: dict[str, list[OrderRow]] = field(default_factory=dict)  # ascending, by key of SORTS
+    _live: dict[EntryRef, OrderRow] = field(default_factory=dict)  # what has not ended
     _states: Counter[str] = field(default_factory=Counter)
+    _counts: Counter[Standing] = field(default_factory=Counter)
+    _at_stake: Counter[tuple[Standing, str]] = field(default_factory=Counter)
 
     def changed(self, orders: Iterable[EntryRef]) -> None:
         """Say that these orders are to be read again."""
@@ -134,29 +139,71 @@ class OrderIndex:
     def rows(self, record: Record, as_of: int, sort: str = "-need") -> Sequence[OrderRow]:
         """Return every row on the day ``as_of``, sorted by a key of ``SORTS``, with ``-`` in front for descending."""
         self._follow(record, as_of)
-        if sort not in self._sorted:
-            key = SORTS.get(sort.removeprefix("-"), SORTS["need"])
-            self._sorted[sort] = sorted(self._rows.values(), key=key, reverse=sort.startswith("-"))
-        return self._sorted[sort]
+        name = sort.removeprefix("-")
+        name = name if name in SORTS else "need"
+        if name not in self._sorted:
+            self._sorted[name] = sorted(self._rows.values(), key=SORTS[name])
+        return self._sorted[name][::-1] if sort.startswith("-") else self._sorted[name][:]
+
+    def live(self, record: Record, as_of: int) -> Sequence[OrderRow]:
+        """Return the rows of orders that have not ended, the next deadline first."""
+        self._follow(record, as_of)
+        return sorted(self._live.values(), key=SORTS["due"])
 
     def states(self, record: Record, as_of: int) -> Mapping[str, int]:
         """Return how many orders are in each state."""
         self._follow(record, as_of)
-        return self._states
+        return +self._states
+
+    def numbers(self, record: Record, as_of: int) -> Mapping[Standing, tuple[int, Mapping[str, int]]]:
+        """Return, for each standing, how many orders and how much by currency: the value settled, or what is open."""
+        self._follow(record, as_of)
+        return {
+            which: (
+                self._counts[which],
+                {
+                    currency: amount
+                    for (of, currency), amount in sorted(self._at_stake.items())
+                    if of is which and amount
+                },
+            )
+            for which in Standing
+        }
 
     def _follow(self, record: Record, as_of: int) -> None:
         if as_of != self._day:
             self._day = as_of
-            self._stale.update(name for name, row in self._rows.items() if row.state not in ENDED)
-        if not self._stale:
-            return
+            self._stale.update(self._live)
+        if len(self._stale) > _MANY:
+            self._sorted.clear()
         for order_id in self._stale:
             view = record.orders.get(order_id)
+            self._drop(self._rows.pop(order_id, None))
             row = row_of(view, self.genesis, self.party, as_of) if view is not None else None
-            if row is None:
-                self._rows.pop(order_id, None)
-            else:
-                self._rows[order_id] = row
+            if row is not None:
+                self._add(row)
         self._stale.clear()
-        self._sorted.clear()
-        self._states = Counter(row.state for row in self._rows.values())
+
+    def _add(self, row: OrderRow) -> None:
+        self._rows[row.order_id] = row
+        if row.state not in ENDED:
+            self._live[row.order_id] = row
+        for name, rows in self._sorted.items():
+            insort(rows, row, key=SORTS[name])
+        self._count(row, 1)
+
+    def _drop(self, row: OrderRow | None) -> None:
+        if row is None:
+            return
+        self._live.pop(row.order_id, None)
+        for name, rows in self._sorted.items():
+            del rows[bisect_left(rows, SORTS[name](row), key=SORTS[name])]
+        self._count(row, -1)
+
+    def _count(self, row: OrderRow, sign: int) -> None:
+        self._states[row.state] += sign
+        if row.standing is not None:
+            self._counts[row.standing] += sign
+            if row.currency:
+                amount = row.value if row.standing is Standing.SETTLED else row.open_amount
+                self._at_stake[row.standing, row.currency] += sign * amount

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tallystick.app import fields
-from tallystick.app.index import ENDED, OrderRow, Standing, partner_of, standing
+from tallystick.app.index import OrderRow, Standing, partner_of, standing
 from tallystick.app.node import Desk
 from tallystick.core import due
 from tallystick.core.due import Clock, Overlay
@@ -147,11 +147,12 @@ def home(desk: Desk, reader: Reader, as_of: int) -> Home:
     """Return what needs whom now, and the four numbers."""
     with desk.lock:
         record = desk.record
-        rows = desk.index.rows(record, as_of, "due")
+        rows = desk.index.live(record, as_of)
+        numbers = desk.index.numbers(record, as_of)
     tasks = [
         task
         for row in rows
-        if row.state not in ENDED and row.state is not OrderState.EXPIRED
+        if row.state is not OrderState.EXPIRED
         for task in _tasks(desk, record.orders[row.order_id], row.overlays)
     ]
     flags = _flags(record)
@@ -164,7 +165,7 @@ def home(desk: Desk, reader: Reader, as_of: int) -> Home:
         late=tuple(row for row in shown if row.late),
         soon=tuple(row for row in shown if not row.late),
         findings=flags.total(),
-        numbers=_numbers(rows),
+        numbers={which: Tally(orders, tuple(amounts.items())) for which, (orders, amounts) in numbers.items()},
     )
 
 
@@ -195,18 +196,6 @@ def _tasks(desk: Desk, order: OrderView, overlays: tuple[Overlay, ...]) -> list[
 def _flags(record: Record) -> Counter[EntryRef]:
     """Count what someone should look at, per order."""
     return Counter(f.order_id for f in record.findings if f.order_id is not None and f.weight is not Weight.TOLD)
-
-
-def _numbers(rows: Iterable[OrderRow]) -> dict[Standing, Tally]:
-    counts: Counter[Standing] = Counter()
-    amounts: dict[Standing, Counter[str]] = {which: Counter() for which in Standing}
-    for row in rows:
-        if row.standing is not None:
-            counts[row.standing] += 1
-            if row.currency:
-                at_stake = row.value if row.standing is Standing.SETTLED else row.open_amount
-                amounts[row.standing][row.currency] += at_stake
-    return {which: Tally(counts[which], tuple(sorted(amounts[which].items()))) for which in Standing}
 
 
 def orders(desk: Desk, filters: Filters, as_of: int, page: int = 1, size: int = PAGE_SIZE) -> OrderList:
