@@ -166,44 +166,67 @@ def _pending(peer: Peer) -> dict[str, str]:
 def _show_pending(peers: list[Peer]) -> None:
     rows = [_pending(peer) for peer in peers]
     table(list(rows[0]), [list(row.values()) for row in rows])
-    say("Compare the key id with the partner over another channel, then: tallystick pair confirm ID --compared KEY_ID")
+    say(
+        "Compare the key id with the partner over another channel, then: tallystick pair confirm PARTY --compared KEY_ID"
+    )
 
 
 @pair.command()
-@click.argument("peer_id", metavar="ID")
+@click.argument("who", metavar="PARTY_OR_ID")
 @click.option("--compared", required=True, metavar="KEY_ID", help="The partner's key id, as you were told it.")
 @pass_shell
-def confirm(shell: Shell, peer_id: str, compared: str) -> None:
-    """Adopt the agreement that the pending partner ID proposed."""
-    desk = pairing.confirm(shell.node, peer_id, compared_key_id=compared)
+def confirm(shell: Shell, who: str, compared: str) -> None:
+    """Adopt the agreement that a pending partner proposed."""
+    desk = pairing.confirm(shell.node, _id_of(shell, who, PeerStatus.KNOCK), compared_key_id=compared)
     say(f"{desk.name} is adopted here. The first exchange completes the pairing.")
 
 
 @pair.command()
-@click.argument("peer_id", metavar="ID")
+@click.argument("who", metavar="PARTY_OR_ID")
 @pass_shell
-def refuse(shell: Shell, peer_id: str) -> None:
-    """Say no to the pending partner ID; it cannot ask again until it is forgotten."""
-    pairing.refuse(shell.node, peer_id)
+def refuse(shell: Shell, who: str) -> None:
+    """Say no to a pending partner; it cannot ask again until it is forgotten."""
+    pairing.refuse(shell.node, _id_of(shell, who, PeerStatus.KNOCK))
     say("Refused.")
 
 
 @pair.command()
-@click.argument("peer_id", metavar="ID")
+@click.option("--partner", "party", metavar="CODE", help="Which partner, when there are several.")
 @pass_shell
-def forget(shell: Shell, peer_id: str) -> None:
-    """Let a refused partner ID ask again."""
-    peer = shell.node.store.get_peer(peer_id)
-    if peer is None or peer.status is not PeerStatus.REFUSED:
-        raise LocalError("no-such-knock")
-    shell.node.store.remove_peer(peer_id)
+def withdraw(shell: Shell, party: str | None) -> None:
+    """Take back a proposal of ours that has not been confirmed."""
+    peer = _one(shell, party, PeerStatus.PENDING_OUT)
+    pairing.withdraw(shell.node, peer.peer_id)
+    say(f"The proposal to {peer.party} is withdrawn.")
+
+
+@pair.command()
+@click.argument("who", metavar="PARTY_OR_ID")
+@pass_shell
+def forget(shell: Shell, who: str) -> None:
+    """Let a refused partner ask again."""
+    shell.node.store.remove_peer(_id_of(shell, who, PeerStatus.REFUSED))
     say("Forgotten.")
+
+
+def _id_of(shell: Shell, who: str, status: PeerStatus) -> str:
+    """Return the id of the one peer with ``status`` that ``who`` names, by id or by its party's code.
+
+    Raises:
+        LocalError: ``no-such-knock`` or ``which-partner``.
+    """
+    found = [p for p in shell.node.store.peers() if p.status is status and who in {p.peer_id, p.party}]
+    if not found:
+        raise LocalError("no-such-knock")
+    if len(found) > 1:
+        raise LocalError("which-partner", partners=", ".join(peer.peer_id for peer in found))
+    return found[0].peer_id
 
 
 def _one(shell: Shell, party: str | None, status: PeerStatus) -> Peer:
     found = [p for p in shell.node.store.peers() if p.status is status and party in {None, p.party}]
     if not found:
-        raise LocalError("no-such-knock")
+        raise LocalError("no-such-proposal")
     if len(found) > 1:
         raise LocalError("which-partner", partners=", ".join(f"{peer.party} ({peer.name})" for peer in found))
     return found[0]

@@ -91,9 +91,7 @@ def certificate(folder):
     )  # fmt: skip
     (folder / "tls.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
     (folder / "tls.key").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 
@@ -104,9 +102,7 @@ def test_it_serves_tls(node):
     with served(folder) as (_, line):
         assert f"https://127.0.0.1:{port}/" in line
         context = ssl.create_default_context(cafile=folder / "tls.pem")
-        with urllib.request.urlopen(
-            f"https://127.0.0.1:{port}/peer/card", timeout=30, context=context
-        ) as answer:
+        with urllib.request.urlopen(f"https://127.0.0.1:{port}/peer/card", timeout=30, context=context) as answer:
             assert read_card(answer.read()).url == f"https://127.0.0.1:{port}"
 
 
