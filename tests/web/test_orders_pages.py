@@ -31,8 +31,8 @@ def order_of(stage):
     [
         "/orders/", "/orders.csv", "/orders.json", "/orders/new/", "/orders/17.2/", "/orders/17.2/entries/17.2/",
         "/pier/",
-    ],  # fmt: skip
-)
+    ],
+)  # fmt: skip
 def test_one_who_has_not_signed_in_is_asked_to(stage, client, path):
     nodes.request(stage.director)
     response = client.get(path)
