@@ -62,8 +62,9 @@ def print_speeds(lives: int, seconds: float) -> None:
     say("|---|---|---|---|")
     for name, rate, limit in (
         ("verified (decoded, rebuilt, hashed, signatures checked)", found.verified, hash_limit),
-        ("and stored (SQLite, synchronous=FULL, a commit a bundle)", found.stored, disk_limit),
-        ("and folded (states, postings, findings, digest)", found.folded, disk_limit),
+        ("verified, then folded once (a copy of an agreement)", found.in_one_go, hash_limit),
+        ("verified and stored (SQLite, synchronous=FULL, a commit a bundle)", found.stored, disk_limit),
+        ("verified, stored and folded, bundle by bundle", found.folded, disk_limit),
     ):
         say(f"| {name} | **{rate:,.0f}** | {1e6 / rate:.0f} s | {rate / limit:.0%} |")
     for name, limit in (
@@ -72,8 +73,8 @@ def print_speeds(lives: int, seconds: float) -> None:
     ):
         say(f"| {name} | {limit:,.0f} | {1e6 / limit:.0f} s | |")
     say()
-    memory = "" if found.memory_mib is None else f"; its memory grows by {found.memory_mib:.0f} MiB"
-    say(f"A node with these {found.acts:,} acts starts in {found.start_seconds:.1f} s (read and fold){memory}.")
+    memory = "" if found.memory_mib is None else f"; they take {found.memory_mib:.0f} MiB of memory"
+    say(f"A node with these {found.acts:,} acts starts in {found.start_seconds:.1f} s (reads and folds them){memory}.")
     say()
 
 

@@ -18,7 +18,6 @@ from tallystick.core import signing
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
 from tallystick.core.entries import Adopt, Draft
 from tallystick.core.identity import EntryRef, log_id
-from tallystick.core.replication import Exchange
 from tallystick.core.space import Admission, Space
 
 
@@ -79,7 +78,7 @@ class Node:
         for number, name in enumerate(c.WRITERS[party], 1):
             self.seeds[log_id(number, party)] = seed_of(f"{party} {name}")
         self.logs = sorted(self.seeds)[1:]  # writers, headquarters first
-        self.exchange = Exchange(writer=log_id(1, 1 - party))
+        self.known: dict[int, int] = {}  # what the partner holds
         self.waiting: list[tuple[int, int, int]] = []  # heap of (time, life, act)
 
     def begin(self) -> None:
@@ -182,13 +181,11 @@ class Drive:
             self._arriving[node.party].clear()
 
     def _carry(self, sender: Node, reader: Node, now: int) -> None:
-        outgoing = sender.exchange.outgoing(sender.space, sender.sign)
-        for data in outgoing.bundles:
+        for data in sender.space.compose_all(sender.known, sender.sign):
             admission = reader.space.read(data)
             reader.space.apply(admission)
-            reader.exchange.came(admission)
             self.journey.bundles.append(Bundle(now, sender.party, data, tuple(e.ref for e in admission.entries)))
-        sender.exchange.delivered(outgoing)
+        sender.known, reader.known = reader.space.sizes(), sender.space.sizes()  # the line says that it arrived
 
 
 def travel(corpus: Corpus, interval: int, dictionary: bytes = b"") -> Journey:
