@@ -5,7 +5,7 @@ Decides what may be appended to a log, by its writer or from a partner's bytes, 
 :class:`Admission` and change nothing; the caller writes it to the store in one transaction and then calls ``apply``.
 So a failed read leaves no trace, and a ctx never promises what the disk does not hold.
 
-Leaves the bytes to ``log`` and ``bundle``, meaning and conflicts to ``fold``, when to speak to ``replication``.
+Leaves the bytes to ``log`` and ``bundle``, meaning and conflicts to ``fold``, when to speak to ``app.exchange``.
 
 Source: docs/spec/log.md and docs/spec/wire.md.
 """
