@@ -17,7 +17,7 @@ from tallystick.web.pages.deskacts import EDIT, sign_or_show
 from tallystick.web.pages.orders.access import for_readers, need_duty, warrants_of
 from tallystick.web.pages.pricelists.forms import PriceListForm
 from tallystick.web.pages.twins import twin
-from tallystick.web.people.decorators import SignedInRequest, confirm_required, signed_in
+from tallystick.web.people.decorators import SignedInRequest, confirm_required
 
 COLUMNS = ("category", "item", "nsn", "unit", "price", "currency", "companions")
 
@@ -92,7 +92,7 @@ def price_list_twin(request: SignedInRequest, ref: EntryRef, form: str) -> HttpR
 
 
 @require_http_methods(["GET", "POST"])
-@signed_in
+@for_readers
 def publish(request: SignedInRequest) -> HttpResponse:
     """Fill in, read, sign."""
     here = current(request)
