@@ -326,6 +326,27 @@ def test_a_request_that_cannot_be_is_refused_beside_its_field(stage, change, fie
         assert field in errors, errors
 
 
+def test_two_who_ask_at_once_get_two_numbers(stage):
+    sato = stage.browser("JP", "sato")
+    values = {
+        "provider": str(stage.director.desk("JP").genesis.party_number("IN")), "situation": "a", "place": "INVTZ",
+        "need_from": "2027-02-18", "need_to": "2027-02-20", "receiving_unit": "JS Natsuzora", "rows_count": "1",
+        "fiscal_year": "2026", "serial": "1", "category-1": "FOOD", "item-1": "Rice", "quantity-1": "10",
+        "unit-1": "KGM",
+    }  # fmt: skip
+    first = sato.post("/orders/new/", values | {"do": "preview"})
+    second = sato.post("/orders/new/", values | {"item-1": "Tea", "do": "preview"})
+    assert sato.sign(first, "/orders/new/").status_code == 302
+
+    told = sato.sign(second, "/orders/new/")
+    assert told.status_code == 409
+    assert "JPIN/JP/2026/0002" in text_of(told)
+    assert sato.post("/orders/new/", form_on(told, "sign") | {"do": "sign"}).status_code == 302
+
+    orders = stage.director.desk("JP").record.orders.values()
+    assert sorted(order.number for order in orders) == [number(1), number(2)]
+
+
 def test_prices_are_taken_from_a_list(stage):
     from tallystick.app import fields, write
     from tallystick.core.entries import Draft

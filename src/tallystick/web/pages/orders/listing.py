@@ -17,10 +17,11 @@ from tallystick.app import read
 from tallystick.app.index import OrderRow, Standing
 from tallystick.app.read import Filters, OrderList
 from tallystick.core import calendar
-from tallystick.core.entries import Duty
+from tallystick.core.entries import Duty, Kind
 from tallystick.core.orders import OrderState, Side
 from tallystick.core.quantity import Money
 from tallystick.web import words
+from tallystick.web.national.models import Draft
 from tallystick.web.pages.desk import current
 from tallystick.web.pages.orders.access import for_readers, warrants_of
 from tallystick.web.pages.twins import twin
@@ -80,13 +81,14 @@ def orders(request: SignedInRequest) -> HttpResponse:
             "listed": listed,
             "page": _pager(listed),
             "filters": filters,
-            "narrowed": any(getattr(filters, f.name) for f in fields(Filters) if f.name != "sort"),
+            "narrowed": filters.narrows,
             "any_orders": sum(listed.states.values()),
             "states": _states(request.GET, listed, filters),
             "columns": _columns(request.GET, filters),
             "standings": list(STANDINGS.items()),
             "sides": [(side, words.SIDES[side]) for side in (Side.RECEIVER, Side.PROVIDER)],
-            "known_places": sorted({order.place for order in here.desk.record.orders.values()}),
+            "known_places": sorted({row.place for row in listed.rows}),
+            "draft": Draft.objects.filter(person=here.person, kind=int(Kind.REQUEST), order="").first(),
             "may_ask": Duty.REQUESTER in held,
             "may_issue": bool(held & {Duty.ISSUING, Duty.RECEIVING}),
             "here": here,

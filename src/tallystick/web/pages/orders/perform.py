@@ -224,7 +224,8 @@ def _already(doing: Doing, entry: Entry) -> Entry | None:
     order_id = doing.order_id
     known = record_now.entries_of(order_id) if order_id is not None else ()
     if order_id is None:
-        known = tuple(doing.here.desk.space.entry(ref) for ref in record_now.orders if ref.log == entry.ref.log)
+        own = [ref for ref in record_now.orders if ref.log == entry.ref.log]
+        known = tuple(doing.here.desk.space.entry(ref) for ref in own[-_RECENT:])
     for other in reversed(known):
         if other.core_hash == entry.core_hash and other.obj == entry.obj and other.ref.log == entry.ref.log:
             if entry.kind in _MAY_REPEAT and other.t != entry.t:
@@ -232,6 +233,8 @@ def _already(doing: Doing, entry: Entry) -> Entry | None:
             return other
     return None
 
+
+_RECENT = 100  # requests looked through for the same one: a second press comes within minutes, not a hundred orders
 
 # The same words may be meant twice: two equal deliveries, two equal payments. Only within the same minute is it a slip.
 _MAY_REPEAT = frozenset({Kind.DELIVERY, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED, Kind.NOTE, Kind.AMENDMENT})

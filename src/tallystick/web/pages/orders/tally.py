@@ -134,4 +134,6 @@ def _paid(invoice: InvoiceView, currency: str) -> TallyRow:
             gap = _("%(left)s still open: the bank kept it back.") % told
     elif invoice.open_amount < 0:
         gap = _("%(left)s too much arrived.") % {"left": _money(-invoice.open_amount, currency)}
+    elif invoice.charges:
+        gap = _("The bank kept %(charges)s on the way; it was sent again.") % told
     return TallyRow(_("Payment of %(number)s") % told, ours, theirs, gap, invoice.ref)

@@ -40,6 +40,7 @@ from tallystick.web.pages.wording import sentence, tell
 from tallystick.web.people.decorators import SignedInRequest
 
 NOTE_MAX = 2000
+REMEMBERED = 100  # orders whose places and items are offered while one types
 _QUIET = frozenset({Kind.NOTE, Kind.CORRECTION})  # offered, but not among what moves the order on
 
 
@@ -328,12 +329,13 @@ def new(request: SignedInRequest) -> HttpResponse:
     access.need_duty(here, duties)
     officers = tuple(o for o in warrants_of(here.person, here.desk, here.as_of) if set(o.duties) & set(duties))
     occasion = Occasion(here.desk, Kind.REQUEST, None, None, officers, here.as_of, here.offset)
-    known = {o.place for o in here.desk.record.orders.values()}
-    items = {line.item for o in here.desk.record.orders.values() for line in o.lines}
+    recent = [here.desk.record.orders[ref] for ref in list(here.desk.record.orders)[-REMEMBERED:]]
+    known = {o.place for o in recent}
+    items = {line.item for o in recent for line in o.lines}
     return perform(
         Doing(
             request, here, occasion, back=reverse("orders"), done=_to_order(here),
-            extra={"known_places": sorted(known), "known_items": sorted(items)[:200]},
+            extra={"known_places": sorted(known), "known_items": sorted(items)},
         )
     )  # fmt: skip
 

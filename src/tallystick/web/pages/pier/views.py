@@ -57,11 +57,13 @@ def pier(request: SignedInRequest) -> HttpResponse:
 
 
 def _visits(here: Here) -> Iterator[Visit]:
-    for order in here.desk.record.orders.values():
-        if order.state in HERE and order.side_of(here.desk.party) is not None:
-            detail = read.order(here.desk, order.order_id, here.reader, here.as_of)
+    with here.desk.lock:
+        rows = here.desk.index.live(here.desk.record, here.as_of)
+    for row in rows:
+        if row.state in HERE:
+            detail = read.order(here.desk, row.order_id, here.reader, here.as_of)
             if detail is not None:
-                yield Visit(order, _acts(here, detail), order.need_from - here.as_of)
+                yield Visit(detail.view, _acts(here, detail), row.need_from - here.as_of)
 
 
 def _acts(here: Here, detail: OrderDetail) -> tuple[OpenAct, ...]:

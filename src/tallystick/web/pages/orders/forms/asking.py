@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from tallystick.app import fields as terms_of
 from tallystick.app import numbers
 from tallystick.core.agreement import Allowance
-from tallystick.core.entries import LINES_MAX, Kind, Means
+from tallystick.core.entries import LINES_MAX, Draft, Kind, Means, Request
 from tallystick.core.quantity import UNITS, parse_price
 from tallystick.web import formats
 from tallystick.web.pages.orders.forms.base import ActForm, DayField, ExactField, TextField
@@ -138,6 +139,19 @@ class RequestForm(ActForm):
             "receiving_unit": c["receiving_unit"],
             "lines": [self._line(number) for number in self.line_numbers()],
         }
+
+    def make_draft(self) -> Draft:
+        """As typed; under the next free number when a colleague has taken this one meanwhile."""
+        draft, desk = super().make_draft(), self.occasion.desk
+        assert isinstance(draft.body, Request)
+        free = numbers.next_serial(desk, draft.body.fiscal_year)
+        number = desk.genesis.order_number(desk.party, draft.body.fiscal_year, draft.body.serial)
+        if draft.body.serial >= free:
+            return draft
+        taken = [ref for ref, order in desk.record.orders.items() if order.number == number]
+        if not taken or any(desk.space.entry(ref).body == draft.body for ref in taken):
+            return draft  # the very same request again: told as signed already, not numbered anew
+        return replace(draft, body=replace(draft.body, serial=free))
 
     def _line(self, number: int) -> dict[str, Any]:
         category = self.line_field("category", number)
