@@ -449,6 +449,7 @@ _VERBS: Mapping[str, tuple[Duty, _Make]] = {
 _MAKERS: Mapping[type, _Make] = {
     Offer: _offer,
     Order: _order,
+    Acceptance: _accept,
     Delivery: _deliver,
     Receipt: _receive,
     Invoice: _invoice,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
@@ -131,15 +131,21 @@ def _bucket_of(order_id: EntryRef) -> int:
     return (order_id.log * 31 + order_id.index) % BUCKETS
 
 
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What is told beside the orders."""
+
+    findings: tuple[Finding, ...] = ()
+    grants: Mapping[tuple[int, int], GrantView] = field(default_factory=dict)
+    price_lists: tuple[PriceListView, ...] = ()
+
+
 class _Orders(Mapping[EntryRef, OrderView]):
     """All orders by name, in the order of their names."""
 
-    def __init__(self, buckets: Sequence[_Bucket]) -> None:
+    def __init__(self, names: tuple[EntryRef, ...], buckets: Sequence[_Bucket]) -> None:
+        self._names = names
         self._buckets = buckets
-
-    @cached_property
-    def _names(self) -> list[EntryRef]:
-        return sorted(name for bucket in self._buckets for name in bucket.files)
 
     def file(self, order_id: object) -> OrderFile | None:
         if not (isinstance(order_id, tuple) and len(order_id) == 2):
@@ -160,7 +166,7 @@ class _Orders(Mapping[EntryRef, OrderView]):
         return iter(self._names)
 
     def __len__(self) -> int:
-        return sum(len(bucket.files) for bucket in self._buckets)
+        return len(self._names)
 
     def files(self) -> Iterator[OrderFile]:
         for name in self._names:
@@ -173,24 +179,24 @@ class Record:
     def __init__(
         self,
         *,
+        names: tuple[EntryRef, ...],
         buckets: Sequence[_Bucket],
         flagged: Mapping[EntryRef, OrderFile],
         tallies: Mapping[TallyKey, int],
-        desk_findings: tuple[Finding, ...],
-        grants: Mapping[tuple[int, int], GrantView],
-        price_lists: tuple[PriceListView, ...],
+        desk: _Desk,
         entries: Mapping[EntryRef, Entry],
         subjects: Mapping[EntryRef, EntryRef | None],
     ) -> None:
+        """``entries`` and ``subjects`` may grow afterwards: they are only asked about what this record tells of."""
         self._subjects = subjects
-        self._orders = _Orders(buckets)
+        self._orders = _Orders(names, buckets)
         self.orders: Mapping[EntryRef, OrderView] = self._orders
-        self.grants = grants
-        self.price_lists = price_lists
+        self.grants = desk.grants
+        self.price_lists = desk.price_lists
         self.entry_count = len(entries)
         self._buckets = buckets
         self._flagged = flagged
-        self._desk_findings = desk_findings
+        self._desk_findings = desk.findings
         self._entries = entries
         self.ledger = Ledger(tallies, self._journal, self._journal_of, self.orders.values)
 
@@ -287,7 +293,10 @@ class Fold:
         self._admin: dict[EntryRef, Refusal | None] = {}
         self._price_lists: dict[EntryRef, Entry] = {}
         self._missed_price_lists: set[EntryRef] = set()  # offers named them before they came
-        self._record: Record | None = None
+        self._names: tuple[EntryRef, ...] = ()  # of all orders, sorted
+        self._desk = _Desk()
+        self._desk_changed = False  # whether something told beside the orders has to be told anew
+        self._record = self._publish()
 
     # ---- taking in
 
@@ -301,11 +310,15 @@ class Fold:
         for entry in entries:
             if entry.ref not in self._entries:
                 self._entries[entry.ref] = entry
-                self._record = None
                 self._place(entry, dirty)
-        fresh: set[int] = set()
-        for order_id in sorted(dirty):
-            self._refold(order_id, fresh)
+        if len(self._entries) > self._record.entry_count:
+            if len(self._of_order) > len(self._names):
+                self._names = tuple(sorted(self._of_order))
+            self._flagged = dict(self._flagged)  # records keep the one they have
+            fresh: set[int] = set()
+            for order_id in sorted(dirty):
+                self._refold(order_id, fresh)
+            self._record = self._publish()
         return frozenset(dirty)
 
     def _place(self, entry: Entry, dirty: set[EntryRef]) -> None:
@@ -316,7 +329,7 @@ class Fold:
             ref, kind = entry.ref, entry.kind
             if kind == Kind.REQUEST:
                 if not isinstance(entry.body, Request):
-                    self._lost.add(ref)
+                    self._lose(ref)
                     continue
                 self._attach(entry, ref, dirty)
             elif kind in ADMIN_KINDS:
@@ -334,14 +347,14 @@ class Fold:
         """Attach ``entry`` to the order its object is about; False: it speaks of nothing we know (yet)."""
         ref, obj = entry.ref, entry.obj
         if obj is None:
-            self._lost.add(ref)
+            self._lose(ref)
             return False
         if obj not in self._subject:
-            self._lost.add(ref)
+            self._lose(ref)
             self._waiting.setdefault(obj, []).append(entry)
             return False
         if not entry.had_seen(obj) or not _before(self._entries[obj], entry):
-            self._lost.add(ref)  # nobody can speak of what they have not seen
+            self._lose(ref)  # nobody can speak of what they have not seen
             return False
         subject = self._subject[obj]
         if subject is not None:
@@ -349,10 +362,16 @@ class Fold:
         elif isinstance(entry.body, Note):
             self._subject[ref] = None
         else:
-            self._lost.add(ref)
+            self._lose(ref)
             return False
-        self._lost.discard(ref)
+        if ref in self._lost:
+            self._lost.remove(ref)
+            self._desk_changed = True
         return True
+
+    def _lose(self, ref: EntryRef) -> None:
+        self._lost.add(ref)
+        self._desk_changed = True
 
     def _attach(self, entry: Entry, order_id: EntryRef, dirty: set[EntryRef]) -> None:
         self._subject[entry.ref] = order_id
@@ -388,6 +407,7 @@ class Fold:
             self._touch(entry.party, body.grant, dirty)
             self._touch_log(log_id(body.grant, entry.party), dirty)
         self._admin[ref] = refusal
+        self._desk_changed = True
 
     def _touch(self, party: int, grant: int, dirty: set[EntryRef]) -> None:
         """Have the orders read again in which ``grant`` signs, or that lean on a price list it signed."""
@@ -409,6 +429,7 @@ class Fold:
     def _take_price_list(self, entry: Entry, dirty: set[EntryRef]) -> None:
         ref = entry.ref
         self._price_lists[ref] = entry
+        self._desk_changed = True
         if ref in self._missed_price_lists:
             dirty |= self._orders_with(lambda other: _price_list_of(other) == ref)
 
@@ -565,12 +586,15 @@ class Fold:
         users.add(ref)
         if len(users) > 1:
             self._repeated.add(key)
+            self._desk_changed = True
 
     def _drop_number(self, key: tuple[int | str, ...], ref: EntryRef) -> None:
         users = self._numbers[key]
         users.remove(ref)
-        if len(users) < 2:
-            self._repeated.discard(key)
+        if key in self._repeated:
+            self._desk_changed = True
+            if len(users) < 2:
+                self._repeated.remove(key)
         if not users:
             del self._numbers[key]
 
@@ -578,22 +602,28 @@ class Fold:
 
     @property
     def record(self) -> Record:
-        """What the entries taken in so far mean."""
-        if self._record is None:
-            judged = {ref: self._judge_price_list(entry) for ref, entry in self._price_lists.items()}
-            self._record = Record(
-                buckets=tuple(self._buckets),
-                flagged=dict(self._flagged),
-                tallies={key: amount for key, (_many, amount) in self._tallies.items()},
-                desk_findings=self._desk_findings(judged),
-                grants=MappingProxyType(
-                    {name: self.warrants.by_name[name].view() for name in sorted(self.warrants.by_name)}
-                ),
-                price_lists=self._price_list_views([ref for ref, refusal in judged.items() if refusal is None]),
-                entries=self._entries,
-                subjects=self._subject,
-            )
+        """What the entries taken in so far mean. Complete and unchanging, even while another thread extends."""
         return self._record
+
+    def _publish(self) -> Record:
+        if self._desk_changed:
+            judged = {ref: self._judge_price_list(entry) for ref, entry in self._price_lists.items()}
+            grants = {name: self.warrants.by_name[name].view() for name in sorted(self.warrants.by_name)}
+            self._desk = _Desk(
+                findings=self._desk_findings(judged),
+                grants=MappingProxyType(grants),
+                price_lists=self._price_list_views([ref for ref, refusal in judged.items() if refusal is None]),
+            )
+            self._desk_changed = False
+        return Record(
+            names=self._names,
+            buckets=tuple(self._buckets),
+            flagged=self._flagged,
+            tallies={key: amount for key, (_many, amount) in self._tallies.items()},
+            desk=self._desk,
+            entries=self._entries,
+            subjects=self._subject,
+        )
 
     def _price_list_views(self, refs: list[EntryRef]) -> tuple[PriceListView, ...]:
         views = []

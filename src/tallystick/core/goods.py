@@ -213,8 +213,9 @@ def resolve(run: OrderRun, entry: Entry, proposal: ProposalRun, body: Resolution
     day = entry.t // SECONDS_PER_DAY
     end_difference(run, entry, difference, day)
     line = run.lines[body.line]
-    # What is not billed yet is simply not billed; the rest waits for a credit note.
-    change = max(body.amount, line.invoiced - line.accrued)
+    # What is not billed yet is simply not billed; the rest, and what a dispute was about, waits for a credit note.
+    unbilled = line.accrued - line.invoiced if difference.invoice is None else 0
+    change = max(body.amount, -unbilled)
     line.accrued += change
     run.accrued += change
     run.unbilled += change

@@ -414,12 +414,13 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.CORRECTION,
-        (Kind.REQUEST, Kind.OFFER, Kind.ORDER, Kind.DELIVERY, Kind.RECEIPT, Kind.DISCREPANCY, Kind.INVOICE,
+        (Kind.REQUEST, Kind.DECLINE, Kind.OFFER, Kind.WITHDRAWAL, Kind.ORDER, Kind.ACCEPTANCE, Kind.AMENDMENT,
+         Kind.CANCELLATION, Kind.DELIVERY, Kind.RECEIPT, Kind.DISCREPANCY, Kind.RESOLUTION, Kind.INVOICE,
          Kind.INVOICE_ACCEPTED, Kind.INVOICE_DISPUTED, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED, Kind.CREDIT_NOTE),
-        (*_NEGOTIATION, *_AGREED, _S.CLOSED), Side.EITHER, (),
+        (*_NEGOTIATION, _S.DECLINED, _S.WITHDRAWN, *_AGREED, _S.CLOSED), Side.EITHER, (),
         ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "correction-not-possible"), None,
-        "Replaces an own document or takes it back. Alone while the other side has not answered it. "
-        "Needs the duty of the corrected document.",
+        "Replaces an own document or takes it back. Alone while the other side has not answered it, except an "
+        "acceptance. Needs the duty of the corrected document.",
         needs_countersign=True,
     ),
     Step(
@@ -430,7 +431,8 @@ LIFE: tuple[Step, ...] = (
         None, "The other side's signature: from here the proposal counts.",
     ),
     Step(
-        Kind.COUNTERSIGN, (Kind.CORRECTION,), (*_NEGOTIATION, *_AGREED, _S.CLOSED), Side.EITHER, _ANSWERING,
+        Kind.COUNTERSIGN, (Kind.CORRECTION,), (*_NEGOTIATION, _S.DECLINED, _S.WITHDRAWN, *_AGREED, _S.CLOSED),
+        Side.EITHER, _ANSWERING,
         ("own-countersign", "already-decided", "correction-not-possible"),
         None, "The other side's signature to a correction of what it had already answered.",
     ),
@@ -554,6 +556,8 @@ def _resolve(order: OrderView, _: int) -> _Objects:
         if not difference.resolved:
             unanswered = difference.resolution is None
             waiting[difference.ref] = waiting.get(difference.ref, False) or unanswered
+    if order.state is OrderState.CLOSED:  # opened again by changing what a receipt was worth
+        waiting |= {delivery.receipt: False for delivery in order.deliveries if delivery.receipt is not None}
     yield from waiting.items()
 
 
@@ -591,7 +595,8 @@ def _take_money(order: OrderView, _: int) -> _Objects:
 def _credit(order: OrderView, _: int) -> _Objects:
     due = {line.line for line in order.lines if line.credit_due}
     for invoice in order.invoices:
-        yield invoice.ref, any(line in due for line, _amount in invoice.lines)
+        if invoice.total > invoice.credited:
+            yield invoice.ref, any(line in due for line, _amount in invoice.lines)
 
 
 def _close(order: OrderView, party: int) -> _Objects:
@@ -622,6 +627,11 @@ def _documents(order: OrderView) -> Iterator[tuple[EntryRef, Kind]]:
         yield order.offer.ref, Kind.OFFER
     if order.order is not None:
         yield order.order, Kind.ORDER
+    if order.acceptance is not None:
+        yield order.acceptance, Kind.ACCEPTANCE
+    for proposal in order.proposals:
+        if proposal.kind is not Kind.CORRECTION:
+            yield proposal.ref, proposal.kind
     for delivery in order.deliveries:
         yield delivery.ref, Kind.DELIVERY
         if delivery.receipt is not None:

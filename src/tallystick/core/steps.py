@@ -33,7 +33,7 @@ from tallystick.core.entries import (
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.ledger import Transaction
-from tallystick.core.orders import LIFE, STEPS, OrderState, Side, Step
+from tallystick.core.orders import STEPS, OrderState, Side, Step
 from tallystick.core.running import OrderRun, ProposalRun, Shared, Substitution
 from tallystick.core.warrants import SECONDS_PER_DAY, Refusal, refuse
 
@@ -127,7 +127,8 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
     if not step.duties:  # a correction: by the duty of what it corrects
         if target.party != party:
             return refuse("wrong-side", party=party)
-        step = next(row for row in LIFE if row.kind == target.kind)
+        said_on = run.walked[target.obj].kind if target.obj in run.walked else None
+        step = STEPS[Kind(target.kind), Kind(said_on) if said_on is not None else None]
     shared = run.shared
     warrants = shared.warrants
     refusal = warrants.check(entry, body.who, step, side, shared.commitment)
@@ -216,7 +217,9 @@ def _propose_correction(run: OrderRun, entry: Entry, body: Correction) -> Refusa
     replacement = replacement_of(target, body)
     if isinstance(replacement, str):
         return refuse("correction-not-possible", object=str(entry.obj), because=replacement)
-    if entry.ref in run.frozen or run.closed_by or _is_answered(run, target, entry):
+    # An acceptance binds from its signature on: nobody takes back alone what both are bound by.
+    binding = target.kind == Kind.ACCEPTANCE
+    if entry.ref in run.frozen or binding or run.closed_by or _is_answered(run, target, entry):
         run.proposals[entry.ref] = ProposalRun(entry, body)
         return None
     return _correct(run, entry, body, entry)

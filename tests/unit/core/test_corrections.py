@@ -229,3 +229,69 @@ def test_the_number_of_corrections_of_one_order_is_limited() -> None:
     story.fold.extend(entries)
     refused = [f.entry for f in story.findings if f.code == "correction-not-possible"]
     assert refused == [entries[-1].ref]
+
+
+def test_nobody_takes_back_an_acceptance_alone() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN correct Q1 on A1
+-> O1 agreed
+2027-03-06 JP countersign on Q1
+-> finding taken-back A1
+-> O1 ordered
+-> JP:memo:commit:IN 0.00 INR
+2027-03-07 IN accept A2 on R1
+-> O1 agreed
+"""
+    )
+
+
+def test_a_proposal_is_taken_back_while_it_waits() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN cancel K1 on A1
+2027-03-05 IN correct Q1 on K1 by accepting
+-> finding taken-back K1
+2027-03-06 JP countersign C1 on K1
+-> finding unknown-object C1
+-> O1 agreed
+2027-03-06 IN cancel K2 on A1
+2027-03-07 JP countersign on K2
+-> O1 cancelled
+"""
+    )
+
+
+def test_a_withdrawal_in_error_is_taken_back() -> None:
+    start = AGREED.replace("2027-03-04 IN accept A1 on R1\n", "")
+    Story(
+        start
+        + "2027-03-04 JP withdraw B1 on O1\n-> O1 withdrawn\n2027-03-04 JP correct Q1 on B1 by ordering\n-> O1 ordered"
+    )
+    offered = start.replace("2027-03-03 JP order R1 on F1 limit 2000.00\n", "")
+    Story(
+        offered
+        + """
+2027-03-03 IN withdraw B1 on F1 by accepting
+-> O1 requested
+2027-03-03 IN correct Q1 on B1 by accepting
+-> O1 offered
+2027-03-03 JP correct Q2 on B1 by ordering
+-> finding wrong-side Q2
+"""
+    )
+
+
+def test_a_dispute_resolved_for_less_is_credited_though_more_is_unbilled() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-07 JP dispute P1 on I1: 1 100.00
+2027-03-08 IN resolve S1 on P1: 1 adjusted -40.00
+2027-03-09 JP countersign on S1
+-> O1 line 1 credit_due=4000 unbilled=40000
+-> IN:ar:billed:JP 600.00 INR
+"""
+    )

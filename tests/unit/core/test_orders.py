@@ -148,4 +148,6 @@ def test_a_party_that_is_on_neither_side_can_do_nothing() -> None:
 def test_corrections_ask_for_the_duty_of_the_document() -> None:
     story = Story("\n".join(STORY.strip().splitlines()[:5]))
     corrections = {act.on: act.duties for act in open_acts(story.order(), IN) if act.kind is Kind.CORRECTION}
-    assert corrections == {story.names["F1"]: (Duty.ACCEPTING,), story.names["D1"]: (Duty.ISSUING,)}
+    accepting = (Duty.ACCEPTING,)
+    names = story.names
+    assert corrections == {names["F1"]: accepting, names["A1"]: accepting, names["D1"]: (Duty.ISSUING,)}
