@@ -212,7 +212,8 @@ def enrol(folder: Path) -> list[Link]:
     links = []
     for code, process in running:
         assert process.stdout is not None
-        answer = process.stdout.read()
+        with process.stdout as told:
+            answer = told.read()
         if process.wait() != 0:
             raise LocalError("demo-people-failed", party=code)
         for member in CAST:
