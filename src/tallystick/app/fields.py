@@ -70,7 +70,9 @@ def from_json(kind: Kind, data: object, *, who: int | None, context: Context) ->
     cls = BODIES[kind]
     names = [f.name for f in fields(cls)]
     given = dict(data) if isinstance(data, Mapping) else data
-    if isinstance(given, dict) and "who" in names and "who" not in given:
+    if isinstance(given, dict) and "who" in names:
+        if given.get("who", who) != who:
+            raise FieldError("field-not-yours", field="who")
         given["who"] = who
     body: Body = _read(cls, given, _Place("", context.currency, None), context)
     try:

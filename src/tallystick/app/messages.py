@@ -308,6 +308,9 @@ _LOCAL = {
     # fields
     "field-wrong": Message("“{field}” does not read."),
     "field-missing": Message("“{field}” is missing.", "Fill it in."),
+    "field-not-yours": Message(
+        "“{field}” is not yours to say: this node names the officer by who is signed in.", "Leave it out."
+    ),
     "field-unknown": Message("There is no field “{field}” here.", "Fields of this kind: {known}."),
     "field-not-a-list": Message("“{field}” must be a list."),
     "field-not-an-object": Message("“{field}” must be an object with named fields."),
@@ -357,6 +360,10 @@ _LOCAL = {
     "already-revoked": Message("The warrant of {post} is already revoked.", "There is nothing to do."),
     "act-of-administrator": Message(
         "Acts of the kind “{kind}” are not made one by one.", "Use tallystick pair and tallystick warrant."
+    ),
+    "not-by-program": Message(
+        "A program cannot sign this ({kind}): an administrator does it at the node.",
+        "Ask your administrator.",
     ),
     "duty-not-held": Message("You hold no warrant for this act ({kind}).", "It needs one of these duties: {duties}."),
     "fields-not-json": Message("The fields in {path} do not read: {why}.", "Give one JSON object."),

@@ -6,18 +6,20 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Header, NinjaAPI, Query
-from ninja.errors import AuthenticationError, ValidationError
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.params.functions import Header, Query
 
 from tallystick import __version__
 from tallystick.app import export, fields, read, write
-from tallystick.app.messages import message, sentence
+from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
-from tallystick.core.entries import DETAIL_REMARK, Draft, Duty, Kind
+from tallystick.core.entries import ADMIN_KINDS, BODIES, DETAIL_REMARK, Draft, Duty, Kind
 from tallystick.core.errors import LocalError, RemoteError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
 from tallystick.web.api import shapes, tokens
@@ -32,7 +34,7 @@ api = NinjaAPI(
     docs_url=None,  # the interactive page loads scripts from elsewhere; docs/reference/api.md is ours
     auth=tokens.Bearer("read"),
 )
-_NAME = r"^[0-9]{1,16}\.[0-9]{1,16}$"
+RETRY_SECONDS = 5  # advice to a program when the database is busy
 _DOCUMENTED = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem, 422: shapes.Problem}
 _COMMAND = {**_DOCUMENTED, 409: shapes.Problem, 503: shapes.Problem}
 
@@ -40,23 +42,20 @@ _COMMAND = {**_DOCUMENTED, 409: shapes.Problem, 503: shapes.Problem}
 # ---- problems
 
 
-def _problem(
-    request: HttpRequest, status: int, title: str, code: str, facts: dict[str, Any], detail: str
-) -> HttpResponse:
-    body = shapes.Problem(title=title, status=status, detail=detail, code=code, facts=facts)
+def _problem(status: int, code: str, facts: dict[str, Any]) -> HttpResponse:
+    title = HTTPStatus(status).phrase  # what RFC 9457 asks for beside about:blank; the code says which problem it is
+    body = shapes.Problem(title=title, status=status, detail=sentence(code, facts), code=code, facts=facts)
     return HttpResponse(body.model_dump_json(), status=status, content_type="application/problem+json")
 
 
 def _status(error: TallystickError) -> int:
     if isinstance(error, StoreError):
         return 503
-    if isinstance(error, fields.FieldError):
+    if isinstance(error, fields.FieldError) or error.code == "unknown-kind":
         return 422
-    if error.code in {"unknown-entry", "no-agreement-yet"}:
+    if error.code in {"unknown-entry", "unknown-party", "no-agreement-yet"}:
         return 404
-    if error.code in {"order-changed", "command-differs", "command-unfinished"}:
-        return 409
-    if error.code == "duty-not-held":
+    if error.code in {"duty-not-held", "not-by-program"}:
         return 403
     return 409 if isinstance(error, LocalError) else 400 if isinstance(error, RemoteError) else 500
 
@@ -64,8 +63,10 @@ def _status(error: TallystickError) -> int:
 @api.exception_handler(TallystickError)
 def _told(request: HttpRequest, error: TallystickError) -> HttpResponse:
     facts = {name: value if isinstance(value, str | int) else str(value) for name, value in error.facts.items()}
-    title = message(error.code).happened.partition("{")[0].strip() or error.code
-    return _problem(request, _status(error), title, error.code, facts, sentence(error.code, facts))
+    response = _problem(_status(error), error.code, facts)
+    if response.status_code == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 @api.exception_handler(ValidationError)
@@ -73,19 +74,24 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0] if error.errors else {}
     where = ".".join(str(part) for part in first.get("loc", ()))
     facts = {"field": where, "why": str(first.get("msg", ""))}
-    return _problem(request, 422, "A field does not read", "request-invalid", facts, sentence("request-invalid", facts))
+    return _problem(422, "request-invalid", facts)
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _problem(error.status_code, "request-invalid", {"field": "body", "why": error.message})
 
 
 @api.exception_handler(AuthenticationError)
 def _stranger(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    response = _problem(request, 401, "No live token", "token-needed", {}, sentence("token-needed"))
+    response = _problem(401, "token-needed", {})
     response["WWW-Authenticate"] = 'Bearer realm="tallystick"'
     return response
 
 
 @api.exception_handler(Http404)
 def _not_there(request: HttpRequest, _error: Http404) -> HttpResponse:
-    return _problem(request, 404, "Not there", "not-there", {}, sentence("not-there"))
+    return _problem(404, "not-there", {})
 
 
 # ---- who asks, and about what
@@ -206,8 +212,13 @@ def journal(
     request: HttpRequest, order: str = Query("", pattern=r"^([0-9]{1,16}\.[0-9]{1,16})?$")
 ) -> list[shapes.TransactionShape]:
     """Every transaction, or those of one order."""
-    ledger = _desk().record.ledger
-    found = ledger.transactions_of(EntryRef.parse(order)) if order else ledger.transactions()
+    record = _desk().record
+    if not order:
+        found = record.ledger.transactions()
+    elif (name := EntryRef.parse(order)) in record.orders:
+        found = record.ledger.transactions_of(name)
+    else:
+        raise Http404
     return [shapes.TransactionShape.of(transaction) for transaction in found]
 
 
@@ -217,13 +228,15 @@ def journal(
 def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draft:
     """Return the draft of a command, under the warrant of the token's person."""
     kind = fields.kind_named(command.kind)
+    if kind in ADMIN_KINDS:  # whoever could sign these could give themselves any warrant
+        raise LocalError("not-by-program", kind=command.kind)
     on = EntryRef.parse(command.on) if command.on else None
     context = fields.Context()
     duties = read.duties_for(kind)
     if on is not None:
         target = desk.space.entry(on)
         if kind is Kind.CORRECTION:
-            duties = read.duties_for(Kind(target.kind)) if target.kind in Kind else duties
+            duties = read.duties_for(Kind(target.kind)) if target.kind in BODIES else duties
         order_id = desk.record.subject_of(on)
         view = desk.record.orders.get(order_id) if order_id is not None else None
         context = read.context_of(view) if view else context

@@ -9,6 +9,7 @@ from ninja import Schema
 from pydantic import Field, StringConstraints
 
 from tallystick.app import fields, read
+from tallystick.app.index import OrderRow
 from tallystick.app.messages import sentence
 from tallystick.core import calendar
 from tallystick.core.findings import Finding
@@ -93,7 +94,7 @@ class OrderRowShape(Schema):
     findings: int
 
     @classmethod
-    def of(cls, row: read.OrderRow) -> OrderRowShape:
+    def of(cls, row: OrderRow) -> OrderRowShape:
         return cls(
             order=str(row.order_id),
             number=row.number,
