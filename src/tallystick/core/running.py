@@ -159,8 +159,8 @@ class OrderRun:
     """An order while its entries are read, in the order everybody reads them, its request first."""
 
     __slots__ = (
-        "acceptance", "accrued", "bill_to", "cancelled", "closed_by", "committed", "completed", "corrections_tried",
-        "credit_due", "currency", "deliveries", "differences", "disputed", "entries", "filled", "flags", "frozen",
+        "acceptance", "accrued", "bill_to", "cancelled", "closed_by", "committed", "completed", "completing",
+        "corrections_tried", "credit_due", "currency", "deliveries", "differences", "disputed", "entries", "filled", "flags", "frozen",
         "invoices", "journal_before", "journal_from", "lines", "max_liability", "numbers", "offer", "offers", "order",
         "order_id", "order_offers", "pay_to", "pending_receipts", "proposals", "provider", "receiver", "request",
         "shared", "state", "substitutions", "transactions", "unbilled", "verdicts", "version", "walked", "withdrawal",
@@ -214,6 +214,7 @@ class OrderRun:
         # corrections
         self.substitutions: Mapping[EntryRef, Substitution] = _NONE  # by the corrected document
         self.completed: Mapping[EntryRef, EntryRef] = _NONE  # each correction that counts -> the act since which
+        self.completing: frozenset[EntryRef] = frozenset()  # those acts
         # While walking again after a correction: what did not count, and (None) corrections that still wait.
         self.frozen: Mapping[EntryRef, Refusal | None] = _NONE
         self.journal_before: Sequence[Transaction] = ()  # posted before the last correction, with what that restated

@@ -61,10 +61,8 @@ def _walk(run: OrderRun, before: EntryRef | None = None) -> None:
 
 def _judge(run: OrderRun, entry: Entry) -> Refusal | None:
     """Return why ``entry`` does not count; if it does, take its effects."""
-    if run.frozen:
-        frozen = run.frozen.get(entry.ref)
-        if frozen is not None:
-            return _stay_void(run, entry, frozen)
+    if run.completed and (entry.ref in run.frozen or entry.ref in run.completed or entry.ref in run.completing):
+        return _met_again(run, entry)
     body: Body | Unreadable | None = entry.body
     if run.substitutions and entry.ref in run.substitutions:
         body = run.substitutions[entry.ref].body
@@ -107,8 +105,13 @@ def _judge(run: OrderRun, entry: Entry) -> Refusal | None:
     return refusal
 
 
-def _stay_void(run: OrderRun, entry: Entry, refusal: Refusal) -> Refusal:
-    if refusal[0] == "offer-not-live" and entry.kind == Kind.ORDER and entry.obj is not None:
+def _met_again(run: OrderRun, entry: Entry) -> Refusal | None:
+    """Return what was found about ``entry`` on an earlier walk: it stays. A correction is there from the start."""
+    refusal = run.frozen.get(entry.ref)
+    if refusal is None:
+        if isinstance(entry.body, Correction):
+            run.proposals[entry.ref] = ProposalRun(entry, entry.body, run.completed.get(entry.ref))
+    elif refusal[0] == "offer-not-live" and entry.kind == Kind.ORDER and entry.obj is not None:
         run.order_offers[entry.ref] = entry.obj  # an acceptance may still name it
     return refusal
 
@@ -151,7 +154,7 @@ def _already_countersigned(run: OrderRun, entry: Entry) -> Refusal | None:
     proposal = run.proposals[entry.obj]
     if proposal.entry.party == entry.party:
         return refuse("own-countersign", object=str(entry.obj))
-    if proposal.countersigned not in (None, entry.ref):  # its own name: met again on a later walk
+    if proposal.countersigned is not None:
         return refuse("already-decided", by=str(proposal.countersigned))
     return None
 
@@ -175,8 +178,7 @@ def _countersign(run: OrderRun, entry: Entry, _body: Countersign) -> Refusal | N
     proposal = run.proposals[entry.obj]
     body = proposal.body
     if isinstance(body, Correction):
-        # Met again on a later walk, its effect is there from the start.
-        return None if proposal.countersigned == entry.ref else _correct(run, proposal.entry, body, entry)
+        return _correct(run, proposal.entry, body, entry)
     if isinstance(body, Amendment):
         refusal = agreeing.amend(run, entry, body)
     elif isinstance(body, Cancellation):
@@ -210,16 +212,13 @@ def replacement_of(target: Entry, correction: Correction) -> Body | str | None:
 
 def _propose_correction(run: OrderRun, entry: Entry, body: Correction) -> Refusal | None:
     assert entry.obj is not None
-    if entry.ref in run.completed:  # met again on a later walk: its effect is there from the start
-        run.proposals[entry.ref] = ProposalRun(entry, body, run.completed[entry.ref])
-        return None
     target = run.walked[entry.obj]
     replacement = replacement_of(target, body)
     if isinstance(replacement, str):
         return refuse("correction-not-possible", object=str(entry.obj), because=replacement)
     # An acceptance binds from its signature on: nobody takes back alone what both are bound by.
     binding = target.kind == Kind.ACCEPTANCE
-    if entry.ref in run.frozen or binding or run.closed_by or _is_answered(run, target, entry):
+    if binding or run.closed_by or _is_answered(run, target, entry):
         run.proposals[entry.ref] = ProposalRun(entry, body)
         return None
     return _correct(run, entry, body, entry)
@@ -258,6 +257,7 @@ def _correct(run: OrderRun, correction: Entry, body: Correction, completing: Ent
     again = OrderRun(run.shared, run.order_id, run.entries)
     again.substitutions = {**run.substitutions, target.ref: Substitution(new_body, correction.ref)}
     again.completed = {**run.completed, correction.ref: completing.ref}
+    again.completing = frozenset(again.completed.values())
     frozen = {ref: refusal for ref, refusal in run.verdicts.items() if refusal is not None}
     waiting = [ref for ref, p in run.proposals.items() if p.countersigned is None and isinstance(p.body, Correction)]
     again.frozen = {**frozen, **dict.fromkeys(waiting)}

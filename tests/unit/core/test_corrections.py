@@ -295,3 +295,21 @@ def test_a_dispute_resolved_for_less_is_credited_though_more_is_unbilled() -> No
 -> IN:ar:billed:JP 600.00 INR
 """
     )
+
+
+def test_after_something_was_taken_back_other_documents_can_still_be_corrected() -> None:
+    Story(
+        BILLED + """
+2027-03-07 IN correct Q1 on I1
+2027-03-08 JP correct Q2 on E1: 1 80 refused 20 spoiled
+-> finding taken-back I1
+-> finding corrected E1
+-> IN:ar:unbilled:JP 800.00 INR
+2027-03-09 IN invoice I2 on A1 for E1: 1 800.00
+2027-03-10 JP correct Q3 on E1: 1 90 refused 10 spoiled
+2027-03-11 IN countersign C3 on Q3
+-> IN:ar:unbilled:JP 100.00 INR
+2027-03-12 IN countersign C4 on Q3
+-> finding already-decided C4
+"""
+    )
