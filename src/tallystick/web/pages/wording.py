@@ -118,6 +118,12 @@ class Table:
     columns: tuple[Field, ...]  # of the first row: names, labels and sorts
     rows: tuple[tuple[Value, ...], ...]
 
+    @property
+    def labelled(self) -> list[list[tuple[words.Word, Value]]]:
+        """Each row with the label of every value, for narrow screens where the heading is not beside it."""
+        labels = [column.label for column in self.columns]
+        return [list(zip(labels, row, strict=True)) for row in self.rows]
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -197,7 +203,7 @@ def _table(kind: Kind, name: str, rows: Iterable[Any], here: tuple[str | None, s
         inside = replace(setting, items={}) if "item" in names else setting  # a line that names its item itself
         told.append(
             [
-                Field(name, label(kind, name), _value(name, hints[name], getattr(row, name), at, inside))
+                Field(name, label(kind, name), _cell(name, hints[name], row, at, inside))
                 for name in names
             ]
         )
@@ -211,6 +217,12 @@ def _table(kind: Kind, name: str, rows: Iterable[Any], here: tuple[str | None, s
         tuple(told[0][i] for i in shown) if told else (),
         tuple(tuple(row[i].value for i in shown) for row in told),
     )
+
+
+def _cell(name: str, hint: Any, row: Any, at: tuple[str | None, str | None], setting: Setting) -> Value:
+    if name == "reason" and getattr(row, "refused", None) == 0:
+        return Value("text", "")  # nothing was refused, so there is no reason
+    return _value(name, hint, getattr(row, name), at, setting)
 
 
 def _measures(struct: Any, currency: str | None, unit: str | None, setting: Setting) -> tuple[str | None, str | None]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from tallystick.app.node import Desk
 from tallystick.core.identity import EntryRef
-from tallystick.core.ledger import Posting, Transaction
+from tallystick.core.ledger import AccountKind, Posting, Transaction, kind_of
+from tallystick.core.posting_rules import BY_ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
+    """``note`` is what the rule is for; a memorandum is nobody's debt."""
+
     rule: str
+    note: str
+    is_memorandum: bool
     day: int
     currency: str
     ours: tuple[Leg, ...]
@@ -36,6 +43,8 @@ def posted(transactions: Iterable[Transaction], desk: Desk) -> tuple[Posted, ...
     return tuple(
         Posted(
             transaction.rule,
+            gettext(BY_ID[transaction.rule].note),
+            all(kind_of(p.account) is AccountKind.MEMO for p in transaction.postings),
             transaction.day,
             transaction.commodity,
             _legs((p for p in transaction.postings if p.party == here), transaction.commodity),

@@ -253,7 +253,8 @@ class ReceiptForm(ActForm):
         if a is None and r is None:
             self.add_error(f"accepted-{number}", gettext("Say how much is accepted and how much refused."))
             return
-        a = delivered - (r or 0) if a is None else a
+        if a is None or (a == delivered and r):
+            a = delivered - (r or 0)  # what is refused is not accepted; the rest is, as the form began
         r = delivered - a if r is None else r
         if a < 0 or r < 0 or a + r != delivered:
             told = {"quantity": quantity_text(delivered, unit), "unit": unit_symbol(unit)}
