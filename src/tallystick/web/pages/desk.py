@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from tallystick.app import read
 from tallystick.app.node import Desk, Node
@@ -94,6 +94,11 @@ def reader_of(person: Person, desk: Desk, as_of: int) -> Reader:
     held = {appointment.grant for appointment in person.active_appointments if appointment.space == desk.id.hex()}
     live = (officer for officer in read.officers(desk, as_of) if officer.live and officer.grant in held)
     return Reader(frozenset(Duty(duty) for duty in (*person.duties, *(d for officer in live for d in officer.duties))))
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """Return what a form sent, None when it was only opened; an empty form that was sent is judged, too."""
+    return request.POST if request.method == "POST" else None
 
 
 def standing(request: HttpRequest) -> Standing | None:

@@ -5,7 +5,7 @@ The same promises as acts on orders have: nothing is signed that was not shown, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from django import forms
 from django.contrib import messages as told
@@ -25,11 +25,23 @@ from tallystick.web.pages.wording import tell
 from tallystick.web.words import Word
 
 SIGN, EDIT = "sign", "edit"
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A form that decides beside which of its fields a refusal is shown."""
+
+    def refuse(self, error: LocalError) -> None: ...
+
+
 _OURS = frozenset({"csrfmiddlewaretoken", "do", "shown"})
 
 
 def refuse(form: forms.Form, error: LocalError) -> None:
-    """Show a refusal beside the field it is about, or above the form."""
+    """Show a refusal beside the field it is about, or above the form; a form may know a better place."""
+    if isinstance(form, Placing):
+        form.refuse(error)
+        return
     path = str(error.facts.get("field", "")).partition("[")[0]
     form.add_error(path if path in form.fields else None, messages.sentence(error.code, error.facts))
 
@@ -96,7 +108,8 @@ def _preview(here: Here, draft: Draft) -> Preview:
 def _last_if_same(here: Here, entry: Entry) -> Entry | None:
     """Return the last act of the same log when it says the very same in the same minute: a button pressed twice."""
     space = here.desk.space
-    for index in range(entry.ref.index - 1, max(-1, entry.ref.index - 4), -1):
+    size = space.sizes().get(entry.ref.log, 0)
+    for index in range(size - 1, max(-1, size - 4), -1):  # an acknowledgement may have come in between
         if space.is_act(entry.ref.log, index):
             last = space.entry(EntryRef(entry.ref.log, index))
             same = last.core_hash == entry.core_hash and last.obj == entry.obj and last.t == entry.t

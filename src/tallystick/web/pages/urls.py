@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import include, path
 
 _FOLDERS = (
-    "home",
-    "orders",
-    "pier",
-    "ledger",
-    "agreement",
-    "partner",
-    "people",
-    "pricelists",
-    "findings",
-    "demo",
-)
+    "home", "orders", "pier", "ledger", "agreement", "pricelists", "partner", "people", "findings", "demo",
+)  # fmt: skip
 
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("", include(f"tallystick.web.pages.{folder}.urls"))
-    for folder in _FOLDERS
-    if find_spec(f"tallystick.web.pages.{folder}") and find_spec(f"tallystick.web.pages.{folder}.urls")
-]
+urlpatterns = [path("", include(f"tallystick.web.pages.{folder}.urls")) for folder in _FOLDERS]

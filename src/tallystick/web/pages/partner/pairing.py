@@ -22,6 +22,7 @@ from tallystick.core.errors import LocalError, MalformedBytesError, PeerUnreacha
 from tallystick.web import formats, messages, record
 from tallystick.web.link import HttpLink
 from tallystick.web.pages.agreement.terms import rows
+from tallystick.web.pages.desk import sent
 from tallystick.web.pages.orders.access import for_readers
 from tallystick.web.pages.partner.forms import FindForm, KeyIdForm, ProposalInForm, ProposeForm
 from tallystick.web.pages.partner.views import PATIENCE_SECONDS, find_peer, partner_page, tell_visit
@@ -54,7 +55,7 @@ def pair(request: SignedInRequest) -> HttpResponse:
     node = get_node()
     if request.method == "POST" and "key_id" in request.POST:
         return _propose(request, node)
-    form = FindForm(request.POST or None, request.FILES or None)
+    form = FindForm(sent(request), request.FILES or None)
     if request.method == "POST" and form.is_valid():
         found = _find(node, form)
         if found is not None:
@@ -189,7 +190,7 @@ def confirm(request: SignedInRequest, peer_id: str) -> HttpResponse:
     if ask := confirm_required(request):
         return ask
     assert peer.genesis is not None, peer.status
-    form = KeyIdForm(request.POST or None)
+    form = KeyIdForm(sent(request))
     if request.method == "POST" and form.is_valid():
         try:
             pairing.confirm(node, peer_id, compared_key_id=form.cleaned_data["key_id"])

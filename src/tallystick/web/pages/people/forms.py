@@ -14,7 +14,7 @@ from tallystick.core.quantity import CURRENCIES
 from tallystick.core.warrants import EXCLUSIONS, duties_in_conflict
 from tallystick.web import messages, words
 from tallystick.web.pages.desk import Here
-from tallystick.web.pages.orders.forms.base import DayField, ExactField, code_field
+from tallystick.web.pages.orders.forms.base import DayField, code_field
 from tallystick.web.people.models import Person
 from tallystick.web.words import Word
 
@@ -108,6 +108,11 @@ def _choice(officer: Officer, holder: str) -> str:
     return f"{officer.post} ({duties})" + (f" · {holder}" if holder else "")
 
 
+def _amount() -> forms.TextInput:
+    """An amount is read once its currency is known: in ``clean`` of the form."""
+    return forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "spellcheck": "false"})
+
+
 class GrantForm(forms.Form):
     """A warrant: a post, its duties and limits. ``draft`` is what it comes to once it reads well."""
 
@@ -118,8 +123,8 @@ class GrantForm(forms.Form):
     )
     duties = DutiesField(tuple(Duty), label=_("Duties"))
     currency = forms.ChoiceField(label=_("Currency of the limits"), required=False)
-    per_act = ExactField(label=_("Limit per act"), required=False)
-    total = ExactField(label=_("Limit in total"), required=False)
+    per_act = forms.CharField(label=_("Limit per act"), required=False, max_length=40, widget=_amount())
+    total = forms.CharField(label=_("Limit in total"), required=False, max_length=40, widget=_amount())
     until = DayField(label=_("Valid until"), required=False, help_text=_("The last day. Empty: until it is revoked."))
     trained_on = DayField(label=_("Trained on"), required=False)
     person = forms.ModelChoiceField(

@@ -17,7 +17,7 @@ from tallystick.app.read import Officer
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.web import messages
-from tallystick.web.pages.desk import Here, chosen_desk, current
+from tallystick.web.pages.desk import Here, chosen_desk, current, sent
 from tallystick.web.pages.people.forms import AppointForm, NodeDutiesForm, PersonForm
 from tallystick.web.people import service
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty
@@ -44,7 +44,7 @@ def people(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: SignedInRequest) -> HttpResponse:
     """Make a person, and show the one-time link at once."""
-    form = PersonForm(request.POST or None)
+    form = PersonForm(sent(request))
     if request.method == "POST":
         if ask := confirm_required(request):
             return ask

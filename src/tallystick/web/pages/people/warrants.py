@@ -18,7 +18,7 @@ from tallystick.core.entries import Duty, Grant, Reason
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
 from tallystick.web import messages
-from tallystick.web.pages.desk import Here, current
+from tallystick.web.pages.desk import Here, current, sent
 from tallystick.web.pages.deskacts import EDIT, refuse, sign_or_show
 from tallystick.web.pages.orders.access import for_readers
 from tallystick.web.pages.people.forms import GrantForm, RevokeForm, excluded_by
@@ -80,7 +80,7 @@ def grant(request: SignedInRequest) -> HttpResponse:
     if ask := confirm_required(request):
         return ask
     here = current(request)
-    form = GrantForm(here, request.POST or None)
+    form = GrantForm(here, sent(request))
     if request.method == "POST" and form.is_valid() and request.POST.get("do") != EDIT:
         assert form.draft is not None
         person = form.cleaned_data["person"]
@@ -139,7 +139,7 @@ def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
     officer = next((o for o in read.officers(here.desk, here.as_of) if o.grant == grant), None)
     if officer is None:
         raise Http404
-    form = RevokeForm(request.POST or None)
+    form = RevokeForm(sent(request))
     if request.method == "POST" and form.is_valid() and request.POST.get("do") != EDIT:
         reason = _reason(form.cleaned_data["reason"])
         try:

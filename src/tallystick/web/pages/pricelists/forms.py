@@ -12,6 +12,7 @@ from tallystick.app.fields import Context, FieldError
 from tallystick.app.read import Officer
 from tallystick.core.agreement import Terms
 from tallystick.core.entries import TEXT_MAX, Draft, Kind, PriceBasis
+from tallystick.core.errors import LocalError
 from tallystick.core.fold import PriceListView
 from tallystick.core.identity import EntryRef
 from tallystick.core.quantity import UNITS
@@ -22,6 +23,7 @@ from tallystick.web.pages.orders.forms.base import DayField, PriceField, code_fi
 ROWS_FIRST = 5
 ROWS_MORE = 5
 ROWS_MAX = 100  # on a page; a longer list comes from the command line
+_BESIDE = {"blocked-item": "nsn", "unknown-unit": "unit", "bad-dates": "valid_to", "unknown-currency": "currency"}
 _LINE = ("category", "item", "nsn", "unit", "price", "companions")
 
 
@@ -97,13 +99,16 @@ class PriceListForm(forms.Form):
                 self.refuse(error)
         return cleaned
 
-    def refuse(self, error: FieldError) -> None:
-        path = str(error.facts.get("field", ""))
+    def refuse(self, error: LocalError) -> None:
+        """Show what a reader, or the fold, says against it beside the line and field it means."""
+        path = str(error.facts.get("field", _BESIDE.get(error.code, "")))
         text = messages.sentence(error.code, error.facts)
         place, _dot, name = path.partition("].")
         if place.startswith("lines[") and place[6:].isdigit():
             cell = {"price_micro": "price"}.get(name.partition("[")[0], name.partition("[")[0])
             path = f"{cell}-{self._said()[int(place[6:])]}"
+        elif isinstance(line := error.facts.get("line"), int):
+            path = f"{path}-{self._said()[line - 1]}"
         self.add_error(path if path in self.fields else None, text)
 
     def _make(self) -> Draft:

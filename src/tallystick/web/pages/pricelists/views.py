@@ -12,7 +12,7 @@ from tallystick.core.entries import Kind
 from tallystick.core.fold import PriceListView
 from tallystick.core.identity import EntryRef
 from tallystick.core.quantity import price_text
-from tallystick.web.pages.desk import Here, current
+from tallystick.web.pages.desk import Here, current, sent
 from tallystick.web.pages.deskacts import EDIT, sign_or_show
 from tallystick.web.pages.orders.access import for_readers, need_duty, warrants_of
 from tallystick.web.pages.pricelists.forms import PriceListForm
@@ -102,7 +102,7 @@ def publish(request: SignedInRequest) -> HttpResponse:
         return ask
     officers = tuple(o for o in warrants_of(here.person, here.desk, here.as_of) if set(o.duties) & set(duties))
     earlier = [view for view in here.desk.record.price_lists if view.party == here.desk.party]
-    form = PriceListForm(here, officers, earlier, request.POST or None)
+    form = PriceListForm(here, officers, earlier, sent(request))
     reworking = request.POST.get("do") in {EDIT, "more"}
     if request.method == "POST" and not reworking and form.is_valid():
         assert form.draft is not None
