@@ -160,11 +160,11 @@ class OrderRun:
 
     __slots__ = (
         "acceptance", "accrued", "bill_to", "cancelled", "closed_by", "committed", "completed", "completing",
-        "corrections_tried", "credit_due", "currency", "deliveries", "differences", "disputed", "entries", "filled", "flags", "frozen",
-        "invoices", "journal_before", "journal_from", "lines", "max_liability", "numbers", "offer", "offers", "order",
-        "order_id", "order_offers", "pay_to", "pending_receipts", "proposals", "provider", "receiver", "request",
-        "shared", "state", "substitutions", "transactions", "unbilled", "verdicts", "version", "walked", "withdrawal",
-        "withdrawn_offer",
+        "corrections_tried", "credit_due", "currency", "deliveries", "differences", "disputed", "entries", "filled",
+        "flags", "frozen", "invoices", "journal_before", "journal_from", "lines", "max_liability", "numbers",
+        "offer", "offers", "order", "order_id", "order_offers", "pay_to", "pending_receipts", "proposals",
+        "provider", "receiver", "request", "shared", "state", "substitutions", "transactions", "unbilled",
+        "verdicts", "version", "walked", "withdrawal", "withdrawn_offer",
     )  # fmt: skip
 
     def __init__(self, shared: Shared, order_id: EntryRef, entries: Sequence[Entry]) -> None:
@@ -292,7 +292,7 @@ class OrderRun:
     def _stage(self) -> OrderState:
         if self.pending_receipts or not (self.filled or self.cancelled is not None):
             return OrderState.IN_DELIVERY if self.deliveries else OrderState.AGREED
-        if self.cancelled is not None and not any(line.received for line in self.lines.values()):
+        if self.cancelled is not None and not any(line.received or line.accrued for line in self.lines.values()):
             return OrderState.CANCELLED
         if self.unbilled or self.disputed or self.credit_due:
             return OrderState.FULFILLED

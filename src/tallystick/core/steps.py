@@ -111,7 +111,7 @@ def _met_again(run: OrderRun, entry: Entry) -> Refusal | None:
     if refusal is None:
         if isinstance(entry.body, Correction):
             run.proposals[entry.ref] = ProposalRun(entry, entry.body, run.completed.get(entry.ref))
-    elif refusal[0] == "offer-not-live" and entry.kind == Kind.ORDER and entry.obj is not None:
+    elif refusal[0] == "offer-not-live" and entry.kind == Kind.ORDER and entry.obj in run.offers:
         run.order_offers[entry.ref] = entry.obj  # an acceptance may still name it
     return refusal
 
@@ -131,7 +131,10 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
         if target.party != party:
             return refuse("wrong-side", party=party)
         said_on = run.walked[target.obj].kind if target.obj in run.walked else None
-        step = STEPS[Kind(target.kind), Kind(said_on) if said_on is not None else None]
+        corrected = STEPS.get((target.kind, said_on))  # type: ignore[arg-type]  # a Kind's number
+        if corrected is None:  # it never had a place in an order's life, so nobody has a duty for it
+            return refuse("unknown-object", object=str(entry.obj))
+        step = corrected
     shared = run.shared
     warrants = shared.warrants
     refusal = warrants.check(entry, body.who, step, side, shared.commitment)
