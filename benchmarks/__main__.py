@@ -81,12 +81,12 @@ def print_speeds(lives: int, seconds: float) -> None:
 def print_late(sizes_of_log: list[int]) -> None:
     say("## What a late entry costs (a receipt that comes after all else)")
     say()
-    say("| entries | folded from nothing | late entry, median | worst | with the record's digest |")
+    say("| entries | folded from nothing | late entry, median | 95 of 100 below | with the record's digest |")
     say("|---|---|---|---|---|")
     for lives in sizes_of_log:
         found = speeds.late(lives)
         say(
-            f"| {found.acts:,} | {found.fold_seconds:.2f} s | **{found.median:.2f} ms** | {found.worst:.2f} ms "
+            f"| {found.acts:,} | {found.fold_seconds:.2f} s | **{found.median:.2f} ms** | {found.most:.2f} ms "
             f"| {found.with_digest:.2f} ms |"
         )
     say()

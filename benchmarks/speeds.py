@@ -1,4 +1,7 @@
-"""How fast entries are verified, stored and folded, what a late one costs, and what the machine allows."""
+"""How fast entries are verified, stored and folded, what a late one costs, and what the machine allows.
+
+Computing is told in processor time, so that other work on the machine matters little; storing in time on the wall.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ HASHES_PER_ENTRY = 5  # salt, commitment, the body's own, leaf, and one node of 
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """Acts a second, one after the other in one process; limits in their own unit."""
+    """Acts a second in one process; limits in their own unit."""
 
     acts: int
     bundles: int
@@ -42,8 +45,8 @@ class Speeds:
 
 def sha256_rate(seconds: float) -> float:
     data, sha256, count = bytes(200), hashlib.sha256, 0
-    started = time.perf_counter()
-    while (now := time.perf_counter()) - started < seconds:
+    started = time.process_time()
+    while (now := time.process_time()) - started < seconds:
         for _ in range(10_000):
             sha256(data).digest()
         count += 10_000
@@ -74,15 +77,15 @@ def measure(lives: int, folder: Path, seconds: float) -> Speeds:
     genesis, acts, bundles = journey.genesis, journey.acts, [bundle.data for bundle in journey.bundles]
     del journey
 
-    started = time.perf_counter()
+    started = time.process_time()
     space = Space(genesis, words)
     for data in bundles:
         space.apply(space.read(data))
-    verified_at = time.perf_counter()
+    verified_at = time.process_time()
     fold = Fold(genesis)
     fold.extend(space.acts())
     digest = fold.record.digest
-    folded_at = time.perf_counter()
+    folded_at = time.process_time()
 
     url = f"sqlite:///{folder / 'node.db'}"
     store = open_store(url)
@@ -90,14 +93,14 @@ def measure(lives: int, folder: Path, seconds: float) -> Speeds:
     space, fold = Space(genesis, words), Fold(genesis)
     storing = folding = 0.0
     for data in bundles:
-        begun = time.perf_counter()
         admission = space.read(data)
+        begun = time.perf_counter()
         store.append(admission)
+        storing += time.perf_counter() - begun
         space.apply(admission)
-        stored_at = time.perf_counter()
+        begun = time.process_time()
         fold.extend(admission.entries)
-        storing += stored_at - begun
-        folding += time.perf_counter() - stored_at
+        folding += time.process_time() - begun
     assert fold.record.digest == digest
     store.close()
     del space, fold
@@ -110,8 +113,8 @@ def measure(lives: int, folder: Path, seconds: float) -> Speeds:
         bundles=len(bundles),
         verified=acts / (verified_at - started),
         in_one_go=acts / (folded_at - started),
-        stored=acts / storing,
-        folded=acts / (storing + folding),
+        stored=acts / (verified_at - started + storing),
+        folded=acts / (verified_at - started + storing + folding),
         sha256=sha256_rate(seconds),
         commits=sqlite_rate(folder, max(1, acts // len(bundles)), seconds),
         start_seconds=start_seconds,
@@ -123,7 +126,7 @@ def start(url: str, digest: bytes) -> tuple[float, float | None]:
     """Return what it takes to bring an agreement from the database into memory: seconds, MiB."""
     words = dictionary()
     before = resident_mib()
-    started = time.perf_counter()
+    started = time.process_time()
     store = open_store(url)
     loaded = store.load(store.spaces()[0])
     genesis = Genesis.read(loaded.genesis)
@@ -131,7 +134,7 @@ def start(url: str, digest: bytes) -> tuple[float, float | None]:
     fold = Fold(genesis)
     fold.extend(space.acts())
     assert fold.record.digest == digest
-    seconds, after = time.perf_counter() - started, resident_mib()
+    seconds, after = time.process_time() - started, resident_mib()
     store.close()
     return seconds, None if before is None or after is None else after - before
 
@@ -151,7 +154,7 @@ class Late:
     acts: int
     fold_seconds: float
     median: float
-    worst: float
+    most: float  # 95 of 100 cost less; beyond that we would time the garbage collector
     with_digest: float  # median, the record's digest included
 
 
@@ -162,10 +165,10 @@ def late(lives: int, samples: int = 200) -> Late:
     receipts = [n for n, act in enumerate(acts) if act.kind == Kind.RECEIPT]
     chosen = set(random.Random(SEED).sample(receipts, min(samples, len(receipts))))
     fold = Fold(journey.genesis)
-    started = time.perf_counter()
+    started = time.process_time()
     fold.extend(act for n, act in enumerate(acts) if n not in chosen)
     _ = fold.record.digest
-    fold_seconds = time.perf_counter() - started
+    fold_seconds = time.process_time() - started
     times, with_digest = [], []
     for n in sorted(chosen):
         seconds, whole = _bring(fold, acts[n])
@@ -174,14 +177,15 @@ def late(lives: int, samples: int = 200) -> Late:
     whole_fold = Fold(journey.genesis)
     whole_fold.extend(acts)
     assert whole_fold.record.digest == fold.record.digest
+    times.sort()
     middle = len(times) // 2
-    return Late(len(acts), fold_seconds, sorted(times)[middle], max(times), sorted(with_digest)[middle])
+    return Late(len(acts), fold_seconds, times[middle], times[len(times) * 95 // 100], sorted(with_digest)[middle])
 
 
 def _bring(fold: Fold, act: Entry) -> tuple[float, float]:
-    started = time.perf_counter()
+    started = time.process_time()
     fold.extend([act])
     record = fold.record
-    folded = time.perf_counter()
+    folded = time.process_time()
     _ = record.digest
-    return folded - started, time.perf_counter() - started
+    return folded - started, time.process_time() - started
