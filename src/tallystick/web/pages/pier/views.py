@@ -24,7 +24,7 @@ from tallystick.web.pages.orders.views import not_now
 from tallystick.web.people.decorators import SignedInRequest
 
 SOON_DAYS = 14  # a visit is prepared a fortnight ahead
-HERE = frozenset({OrderState.AGREED, OrderState.IN_DELIVERY, OrderState.FULFILLED})
+HERE = frozenset({OrderState.AGREED, OrderState.IN_DELIVERY})
 PIER_KINDS = (Kind.DELIVERY, Kind.RECEIPT)
 
 
@@ -62,8 +62,14 @@ def _visits(here: Here) -> Iterator[Visit]:
     for row in rows:
         if row.state in HERE:
             detail = read.order(here.desk, row.order_id, here.reader, here.as_of)
-            if detail is not None:
-                yield Visit(detail.view, _acts(here, detail), row.need_from - here.as_of)
+            if detail is not None and any(_waited_for(act) for act in detail.ours):
+                acts = tuple(act for act in _acts(here, detail) if _waited_for(act))
+                yield Visit(detail.view, acts, row.need_from - here.as_of)
+
+
+def _waited_for(act: OpenAct) -> bool:
+    """Return whether the order waits for this count; one more delivery would be allowed long after."""
+    return act.primary and act.kind in PIER_KINDS
 
 
 def _acts(here: Here, detail: OrderDetail) -> tuple[OpenAct, ...]:
