@@ -1,4 +1,6 @@
-"""Writes docs/reference/codes.md and docs/reference/cli.md from what the code says. Run: python -m tools.reference
+"""Writes docs/reference/{codes,acts,cli}.md from what the code says. Run: python -m tools.reference
+
+``codes.md`` and ``acts.md`` are written whole; in ``cli.md`` only what follows the mark is.
 
 Also finds every code that is raised anywhere in src, with the facts given at that place, for the tests that hold the
 messages, the code and the documents together.
@@ -7,14 +9,24 @@ messages, the code and the documents together.
 from __future__ import annotations
 
 import ast
+import inspect
 import string
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from enum import IntEnum
+from functools import cache
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
+import click
+
+from tallystick.app.fields import code_name, kind_name
 from tallystick.app.messages import MESSAGES, Message
+from tallystick.cli.main import COMMANDS, cli
 from tallystick.core import errors
+from tallystick.core.entries import BIG, BODIES, LINES_MAX, TEXT_MAX, Between, Sort
 from tallystick.core.findings import FINDINGS, Weight
+from tallystick.core.identity import EntryRef
 
 ROOT = Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
@@ -37,12 +49,13 @@ class Raised:
 # ---- what the code raises
 
 
-def _trees() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted((SRC / "tallystick").rglob("*.py")):
-        if "migrations" not in path.parts:
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def _trees() -> tuple[tuple[Path, ast.Module], ...]:
+    paths = sorted(path for path in (SRC / "tallystick").rglob("*.py") if "migrations" not in path.parts)
+    return tuple((path, ast.parse(path.read_text(encoding="utf-8"))) for path in paths)
 
 
+@cache
 def error_classes() -> dict[str, tuple[str, str]]:
     """Return class name → (base class, default code) of our whole family, wherever its members are defined."""
     family: dict[str, tuple[str, str]] = {FAMILY: ("Exception", errors.TallystickError.default_code)}
@@ -67,6 +80,7 @@ def _default_code(node: ast.ClassDef) -> str | None:
     return None
 
 
+@cache
 def raised() -> list[Raised]:
     """Return every place in src that makes an error with a code written there, or with its class's default."""
     family = error_classes()
@@ -177,9 +191,157 @@ def _words(code: str) -> str:
     return f"{told.happened} {told.remedy}".strip().replace("|", "\\|")
 
 
+# ---- docs/reference/acts.md
+
+ACTS_HEAD = """# Acts and their fields
+
+Every kind of signed act with its fields, as the command line (`tallystick act`), the API and the raw entry on a page
+write them. Who may say what when is in [the life of an order](../spec/orders.md#the-table); the bytes are in
+[wire](../spec/wire.md).
+
+`who` is the number of the officer's warrant; it is put in by the node and never read from a form, a file or a request.
+In JSON, amounts, quantities and prices are texts with plain decimals, so that no digit is lost: `"1220075.00"`. Days
+are `"2027-02-18"`, entries `"17.204"`, codes small letters with dashes.
+
+This page is written by `python -m tools.reference` from `core/entries.py`; a test keeps the two equal.
+"""
+_SORTS = {
+    Sort.MONEY: "amount in the order's currency",
+    Sort.QUANTITY: "quantity in the line's unit",
+    Sort.PRICE: "price of one unit",
+    Sort.DAY: "day",
+    Sort.OFFICER: "number of a warrant of the same party",
+}
+
+
+def acts_page() -> str:
+    parts = [ACTS_HEAD]
+    for kind, cls in BODIES.items():
+        parts += [f"## {kind_name(kind)}\n", f"Kind {int(kind)}. {_doc(cls)}\n"]
+        parts += list(_fields_table(cls))
+    parts += ["## Parts of acts\n"]
+    for cls in sorted(_parts(), key=lambda c: c.__name__):
+        parts += [f"### {cls.__name__}\n", *([f"{_doc(cls)}\n"] if _doc(cls) else [])]
+        if issubclass(cls, IntEnum):
+            parts += ["One of " + ", ".join(f"`{code_name(member)}`" for member in cls) + ".\n"]
+        else:
+            parts += list(_fields_table(cls))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _doc(cls: type[Any]) -> str:
+    doc = cls.__doc__ or ""
+    return "" if doc.startswith(f"{cls.__name__}(") else " ".join(doc.replace("``", "`").split())
+
+
+def _fields_table(cls: type[Any]) -> Iterator[str]:
+    yield "| Field | What it is |\n|---|---|"
+    for name, hint in get_type_hints(cls, include_extras=True).items():
+        if get_origin(hint) is not ClassVar:
+            yield f"| `{name}` | {_what(hint)} |"
+    yield ""
+
+
+def _parts() -> set[type[Any]]:
+    """Return the dataclasses and enums that fields are made of."""
+    found: set[type[Any]] = set()
+
+    def look(hint: Any) -> None:
+        if isinstance(hint, type) and issubclass(hint, IntEnum):
+            found.add(hint)
+        elif is_dataclass(hint) and isinstance(hint, type) and hint not in found:
+            found.add(hint)
+            for inner in get_type_hints(hint, include_extras=True).values():
+                look(inner)
+        for inner in get_args(hint):
+            look(inner)
+
+    for cls in BODIES.values():
+        for hint in get_type_hints(cls, include_extras=True).values():
+            look(hint)
+    return found
+
+
+def _what(hint: Any) -> str:
+    if get_origin(hint) is Annotated:
+        base, *notes = get_args(hint)
+        sort = next((note for note in notes if isinstance(note, Sort)), None)
+        limit = next((note for note in notes if isinstance(note, Between)), None)
+        return _SORTS[sort] if sort is not None else _limited(base, limit)
+    if get_origin(hint) in {Union, UnionType}:
+        (inner,) = (arg for arg in get_args(hint) if arg is not type(None))
+        return f"{_what(inner)}, or nothing"
+    return _limited(hint, None)
+
+
+def _limited(base: Any, limit: Between | None) -> str:
+    if get_origin(base) is tuple:
+        inner = get_args(base)[0]
+        most = limit or Between(0, LINES_MAX)
+        what = f"[{inner.__name__}](#{inner.__name__.lower()})" if is_dataclass(inner) else _what(inner)
+        return f"list of {most.low} to {most.high}: {what}"
+    if base is EntryRef:
+        return "entry"
+    if isinstance(base, type) and issubclass(base, IntEnum):
+        return f"a [{base.__name__}](#{base.__name__.lower()})"
+    if is_dataclass(base) and isinstance(base, type):
+        return f"[{base.__name__}](#{base.__name__.lower()})"
+    if base is int:
+        if limit is None or limit.high == BIG:
+            return "whole number" if limit is None or limit.low < 0 else "whole number, not below 0"
+        return f"whole number from {limit.low} to {limit.high}"
+    low, high = (limit.low, limit.high) if limit else (0, TEXT_MAX)
+    size = str(low) if low == high else f"{low} to {high}"
+    return f"text of {size} characters" if base is str else f"{size} bytes, in hexadecimal"
+
+
+# ---- docs/reference/cli.md
+
+CLI_MARK = "<!-- from here on written by python -m tools.reference; a test keeps it equal to the code -->\n"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command with its full name, in the order of the help."""
+
+    def below(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+        yield name, command
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                yield from below(f"{name} {inner.name}", inner)
+
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        yield from below(name, command)
+
+
+def cli_list() -> str:
+    parts = []
+    for name, command in commands():
+        context = click.Context(command, info_name=f"tallystick {name}")
+        level = "##" if " " not in name else "###"
+        parts += [f"{level} {name}\n", f"`{context.command_path} {' '.join(command.collect_usage_pieces(context))}`\n"]
+        parts += [f"{inspect.cleandoc(command.help or '')}\n"]
+        rows = [record for p in command.params if (record := p.get_help_record(context)) is not None]
+        if rows:
+            parts += ["| Option | |\n|---|---|"]
+            parts += [f"| `{_cell(names)}` | {_cell(told)} |" for names, told in rows]
+            parts += [""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def cli_page() -> str:
+    head, mark, _ = (DOCS / "cli.md").read_text(encoding="utf-8").partition(CLI_MARK)
+    return f"{head}{mark}\n{cli_list()}"
+
+
 def pages() -> dict[Path, str]:
     """Return what each generated page should hold."""
-    return {DOCS / "codes.md": codes_page()}
+    return {DOCS / "codes.md": codes_page(), DOCS / "acts.md": acts_page(), DOCS / "cli.md": cli_page()}
 
 
 if __name__ == "__main__":
