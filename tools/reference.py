@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import string
+from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass
 from enum import IntEnum
 from functools import cache
