@@ -32,6 +32,7 @@ from tallystick.web.visit import LIVE, visit
 CARRIERS = tuple(duty for duty in Duty if duty is not Duty.AUDITOR)  # an auditor reads
 PATIENCE_SECONDS = 20  # a person waits for the answer; what takes longer is the worker's
 ASIDE_SHOWN = 20
+UNANSWERED = "not-yet-confirmed"  # what a node says until its administrator has answered our proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,18 @@ def peer_rows(node: Node, statuses: frozenset[PeerStatus]) -> list[PeerRow]:
                 desk=desk,
                 step=read.in_step(desk) if desk is not None else None,
                 key_id=signing.readable_id(peer.root_key) if peer.root_key else "",
-                trouble=messages.message(peer.last_error) if peer.last_error else None,
+                trouble=_trouble(peer),
                 waiting=len(node.store.waiting(desk.id)) if desk is not None else 0,
             )
         )
     return rows
+
+
+def _trouble(peer: Peer) -> Message | None:
+    """Return why the last visit went wrong; an unanswered proposal is only waited for."""
+    if not peer.last_error or (peer.status is PeerStatus.PENDING_OUT and peer.last_error == UNANSWERED):
+        return None
+    return messages.message(peer.last_error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,9 @@ def tell_visit(request: HttpRequest, node: Node, peer: Peer) -> None:
         told.warning(request, _("%(partner)s has no address here: use courier files.") % {"partner": name}, "warn")
         return
     result = visit(node, HttpLink(node.settings, node.keys, read_seconds=PATIENCE_SECONDS), peer)
+    if isinstance(result, TallystickError) and peer.status is PeerStatus.PENDING_OUT and result.code == UNANSWERED:
+        told.info(request, _("The proposal is with %(partner)s: its administrator answers.") % {"partner": name})
+        return
     if isinstance(result, TallystickError):
         text = messages.sentence(result.code, result.facts)
         told.warning(request, f"{name}: {text}", extra_tags="warn")
