@@ -50,8 +50,9 @@ def receive(desk: Desk, data: bytes) -> Received:
     """
     done = Received()
     for bundle in _split(desk, data):
-        done += _take(desk, bundle)
-        if done.leaves:
+        taken = _take(desk, bundle)
+        done += taken
+        if taken.leaves:
             done += _take_waiting(desk)
     if done.have is None:
         return done

@@ -40,16 +40,16 @@ class Desk:
         self._reload()
 
     def _reload(self) -> None:
+        """Read everything from the store. Pages read without the lock, so memory changes hands when it is whole."""
         loaded = self.store.load(self.id)
-        self.genesis = Genesis.read(loaded.genesis)
-        self.party = self.genesis.party_number(self.party_code_here)
-        self.space = Space.restore(
-            self.genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, dictionary=self.dictionary
-        )
-        self.fold = Fold(self.genesis)
-        self.fold.extend(self.space.acts())
-        self.index = OrderIndex(self.genesis, self.party)
-        self.index.changed(self.fold.record.orders)
+        genesis = Genesis.read(loaded.genesis)
+        party = genesis.party_number(self.party_code_here)
+        space = Space.restore(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, dictionary=self.dictionary)
+        fold = Fold(genesis)
+        fold.extend(space.acts())
+        index = OrderIndex(genesis, party)
+        index.changed(fold.record.orders)
+        self.genesis, self.party, self.space, self.fold, self.index = genesis, party, space, fold, index
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
@@ -108,12 +109,7 @@ def read_card(data: bytes) -> Card:
     except MalformedBytesError:
         raise MalformedBytesError("card-unreadable") from None
     names_fit = all(0 < len(name) <= NAME_MAX for name in (party_name, node_name)) and 0 < len(party) <= 16
-    if (
-        not names_fit
-        or len(url) > URL_MAX
-        or len(age) > NAME_MAX
-        or not (url == "" or url.startswith(("http://", "https://")))
-    ):
+    if not names_fit or len(url) > URL_MAX or len(age) > NAME_MAX or not _is_address(url):
         raise MalformedBytesError("card-unreadable")
     if (
         len(root) != 32
@@ -124,6 +120,17 @@ def read_card(data: bytes) -> Card:
     if not signing.verify(root, _CARD_CONTEXT + signed, signature):
         raise RemoteError("card-signature", party=party)
     return card
+
+
+def _is_address(url: str) -> bool:
+    """Return whether ``url`` is empty (no network) or an address that can be asked."""
+    if not url:
+        return True
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:  # a bracket or a port that is none
+        return False
 
 
 def armour(card: bytes) -> str:

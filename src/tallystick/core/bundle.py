@@ -32,6 +32,7 @@ BUNDLE_MAX = 16 * 2**20  # bytes; a year of a busy headquarters is below 1 MiB
 BODY_MAX = 64 * 2**20  # bytes after decompression
 ITEMS_MAX = 65_536  # of one log in one bundle
 ITEMS_ALL_MAX = 4 * ITEMS_MAX  # of all logs in one bundle: a few seconds of work before any signature can be checked
+SEQUENCE_MAX = 4_096  # bundles in one courier file or exchange; each costs the receiver a look at its store
 LOGS_MAX = 256  # logs in one bundle; an agreement has a few writers
 ITEM_MAX = 2 * SEGMENT_MAX + 1024  # bytes: core, detail, signature
 VALUES_MAX = 2 * 2**20  # values in the items of one bundle; in Python an empty array of one byte has 72
@@ -195,11 +196,13 @@ def split_sequence(data: bytes) -> list[bytes]:
 
     Raises:
         MalformedBytesError: something in it is not a bundle.
-        TooLargeError: one of them is beyond 16 MiB.
+        TooLargeError: one of them is beyond 16 MiB, or there are more than 4,096.
     """
     bundles: list[bytes] = []
     at = 0
     while at < len(data):
+        if len(bundles) == SEQUENCE_MAX:
+            raise TooLargeError(what="bundles", limit=SEQUENCE_MAX)
         for window in (65_536, 2**20, BUNDLE_MAX):  # copies little when bundles are small, as they are
             part = data[at : at + window]
             try:

@@ -23,6 +23,7 @@ from tallystick.core.errors import LocalError, MalformedBytesError, PeerUnreacha
 ANSWER_MAX = 256 * 2**20
 CONNECT_SECONDS = 10
 READ_SECONDS = 120  # 16 KiB at 9.6 kbit/s is 14 s; a first exchange may be larger
+_TOKEN_MAX = 1_024  # characters; ours have about 300
 SESSION_CONTEXT = b"tallystick session v1\n"
 CODE_HEADER = "Tallystick-Code"
 HOLDS_HEADER = "Tallystick-Holds"  # digest of what the sender holds: saves sending what is there
@@ -30,11 +31,9 @@ HOLDS_HEADER = "Tallystick-Holds"  # digest of what the sender holds: saves send
 
 def is_this_machine(url: str) -> bool:
     """Return whether ``url`` stays on this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -86,13 +85,16 @@ class HttpLink:
         key = self.keys.public("writer")
         challenge = self._send("POST", url, "challenge", canonical.encode([space, key]), {})
         signature = self.keys.sign("writer", SESSION_CONTEXT + space + challenge)
-        return self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {}).decode()
+        token = self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {})
+        if not (len(token) <= _TOKEN_MAX and token.isascii() and token.decode("ascii").isprintable()):
+            raise MalformedBytesError(what="session")  # it goes into a header
+        return token.decode("ascii")
 
     def _send(self, method: str, url: str, door: str, body: bytes, headers: dict[str, str]) -> bytes:
         return self._ask(method, url, door, body, headers).body
 
     def _ask(self, method: str, url: str, door: str, body: bytes, headers: dict[str, str]) -> Reply:
-        if urlsplit(url).scheme != "https" and not is_this_machine(url) and not self.settings.allow_plain_http:
+        if not url.lower().startswith("https://") and not is_this_machine(url) and not self.settings.allow_plain_http:
             raise LocalError("plain-http-refused", url=url)
         try:
             answer = self._pool.request(
@@ -129,7 +131,7 @@ def _facts(data: bytes) -> dict[str, object]:
     """Read the facts a refusal came with; a partner's words are shown as text and never trusted further."""
     try:
         facts = json.loads(data[:4096])
-    except (ValueError, MalformedBytesError):
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(facts, dict):
         return {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,9 @@ from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, space
 from tallystick.core.bundle import Range
+from tallystick.core.entries import Entry
 from tallystick.core.errors import PeerUnreachableError, RemoteError, StoreUnavailableError
+from tallystick.core.fold import Fold
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.stores.node import open_node
 from tallystick.stores.sql import SqlStore
@@ -559,3 +561,27 @@ def test_the_entry_of_a_bundle_is_named_where_its_writer_put_it(director: Direct
     director.exchange()
     one, other = (director.desk(party).space.entry(EntryRef(*ref)) for party in NAMES)
     assert one == other
+
+
+def test_a_page_that_reads_while_memory_is_read_anew_sees_a_whole_record(director: Director, monkeypatch):
+    desk = director.nodes["JP"].desk()
+    request(director)
+    before = desk.record.digest
+    seen = []
+    extend = Fold.extend
+
+    def watched(self: Fold, entries: Iterable[Entry]) -> frozenset[EntryRef]:
+        seen.append(desk.record.digest)
+        return extend(self, entries)
+
+    monkeypatch.setattr(Fold, "extend", watched)
+    desk._reload()
+    assert (seen, desk.record.digest) == ([before], before)
+
+
+def test_more_bundles_than_anyone_sends_are_refused(director: Director):
+    desk = director.nodes["JP"].desk()
+    nothing = desk.space.have_only()
+    with pytest.raises(RemoteError) as refused:
+        exchange.receive(desk, nothing * (wire.SEQUENCE_MAX + 1))
+    assert refused.value.code == "too-large"

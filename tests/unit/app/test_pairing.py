@@ -363,3 +363,13 @@ def test_what_the_partner_has_adopted_cannot_be_withdrawn(tmp_path: Path):
         pairing.withdraw(jp, "nobody")
     assert refused.value.code == "no-such-proposal"
     assert jp.desk().name == AGREEMENT
+
+
+@pytest.mark.parametrize("url", ["http://[", "https://host:99999999", "https://", "ftp://host", "https://a\nb"])
+def test_a_card_whose_address_cannot_be_asked_is_unreadable(director: Director, url: str):
+    node = director.nodes["IN"]
+    signed = canonical.encode(replace(card_of(node), url=url).fields)
+    data = canonical.encode([signed, node.keys.sign("root", b"tallystick card v1\n" + signed)])
+    with pytest.raises(RemoteError) as refused:
+        pairing.read_card(data)
+    assert refused.value.code == "card-unreadable"

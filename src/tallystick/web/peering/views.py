@@ -38,7 +38,9 @@ _View = Callable[[HttpRequest], HttpResponse]
 
 
 def _refusal(status: int, error: TallystickError) -> HttpResponse:
-    facts = {name: value for name, value in error.facts.items() if isinstance(value, str | int)}
+    # Only what is about the partner's own bytes goes out: our other errors name our files and database.
+    told = error.facts if isinstance(error, RemoteError) else {}
+    facts = {name: value for name, value in told.items() if isinstance(value, str | int)}
     return HttpResponse(
         json.dumps(facts), status=status, content_type="application/json", headers={CODE_HEADER: error.code}
     )

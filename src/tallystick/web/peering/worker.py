@@ -56,7 +56,7 @@ class Worker:
 
     def wake(self) -> None:
         """Try every partner now, also those we were backing off from."""
-        for pace in self._paces.values():
+        for pace in list(self._paces.values()):  # the worker may be meeting a new partner just now
             pace.due = 0.0
         self._wake.set()
 
@@ -79,14 +79,15 @@ class Worker:
                 self._visit(peer, pace)
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
-        every = float(self.node.settings.sync_every_seconds)
+        wait = float(self.node.settings.sync_every_seconds)
+        pace.due = float("inf")
         result = visit(self.node, self.link, peer, pace.holds)
         if isinstance(result, exchange.SyncResult):
-            pace.holds = result.holds
-            pace.back_off, pace.due = BACK_OFF_FIRST, time.monotonic() + every
+            pace.holds, pace.back_off = result.holds, BACK_OFF_FIRST
         else:
-            pace.due = time.monotonic() + pace.back_off
-            pace.back_off = min(BACK_OFF_MOST, pace.back_off * 2)
+            wait, pace.back_off = pace.back_off, min(BACK_OFF_MOST, pace.back_off * 2)
+        if pace.due:  # else something was signed during the visit, and waits for the next one
+            pace.due = time.monotonic() + wait
 
 
 _worker: Worker | None = None
@@ -100,4 +101,3 @@ def start(node: Node) -> Worker:
         _worker.start()
         when_signed(_worker.wake)
     return _worker
-

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import sha256
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
@@ -202,10 +202,9 @@ def choose_password(person: Person, password: str) -> None:
 def safe_next(request: HttpRequest, address: str | None) -> str:
     """Return ``address`` if it is one of ours, as a path; otherwise home."""
     if address and url_has_allowed_host_and_scheme(address, {request.get_host()}):
-        path = address
-        if "://" in address:
-            path = "/" + address.partition("://")[2].partition("/")[2]
-        if path.startswith("/") and not path.startswith("//"):
+        parts = urlsplit(address)
+        path = urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment))
+        if path.startswith("/") and not path.startswith(("//", "/\\")):
             return path
     return "/"
 
