@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few lives, seconds: shows that it runs, no more")
     parser.add_argument("--full", action="store_true", help="also a late entry among a million (some minutes, 6 GB)")
     options = parser.parse_args()
-    lives, git_acts, seconds = (60, 20, 0.1) if options.quick else (corpus.LIVES, 1_000, 2.0)
+    lives, git_acts, seconds = (25, 6, 0.05) if options.quick else (corpus.LIVES, 1_000, 2.0)
     started = time.monotonic()
     say(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
     say()

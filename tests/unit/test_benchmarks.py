@@ -13,7 +13,7 @@ from tallystick.core.fold import fold
 from tallystick.core.orders import OrderState
 
 ROOT = Path(__file__).resolve().parents[2]
-LIVES = 150
+LIVES = 100
 
 
 def test_the_quick_run_prints_its_tables():
@@ -56,5 +56,5 @@ def test_the_dictionary_pays_on_a_seed_it_was_not_trained_on():
 
 def test_a_weekly_exchange_stays_within_its_bytes():
     """25 bytes an act in small bundles; the whole corpus, in larger ones, has 20 (docs/performance.md)."""
-    journey = drive.travel(c.Corpus(2, 600), 7 * c.DAY, sizes.dictionary())
+    journey = drive.travel(c.Corpus(2, 500), 7 * c.DAY, sizes.dictionary())
     assert journey.bytes_sent / journey.acts < 25
