@@ -102,7 +102,7 @@ class Means(IntEnum):
 
 
 class Duty(IntEnum):
-    """What a warrant lets an officer do (domain.md 2.3); the number is on the wire."""
+    """What a warrant lets an officer do (docs/spec/orders.md, "Warrants"); the number is on the wire."""
 
     REQUESTER = 1
     FUNDS_CERTIFIER = 2
@@ -272,7 +272,7 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class FuelMeasure:
-    """How a fuel volume at 15 °C was found (domain.md 5.5)."""
+    """How a fuel volume at 15 °C was found (docs/spec/orders.md, "Fuel")."""
 
     observed_litres: Count
     temperature_decidegrees: Signed

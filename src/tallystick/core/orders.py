@@ -16,7 +16,7 @@ from tallystick.core.identity import EntryRef, party_of
 
 
 class OrderState(StrEnum):
-    """Where an order stands (domain.md 4.2). EXPIRED is told only with an ``as_of`` (see ``due``)."""
+    """Where an order stands (docs/spec/orders.md, "States"). EXPIRED is told only with an ``as_of`` (see ``due``)."""
 
     REQUESTED = "requested"
     OFFERED = "offered"
@@ -105,12 +105,6 @@ class Line:
     def is_delivered(self) -> bool:
         """Whether enough has been handed over, received or not, to be within tolerance."""
         done = self.delivered + self.cancelled
-        return done * 1000 >= self.ordered * (1000 - min(1000, self.tolerance_permille))
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing more is to come: received, refused or cancelled up to the tolerance."""
-        done = self.received + self.refused + self.cancelled
         return done * 1000 >= self.ordered * (1000 - min(1000, self.tolerance_permille))
 
     @property
