@@ -376,6 +376,12 @@ _LOCAL = {
         "{name} is already known; what they may do on the node is changed on the people page.",
         "Leave out --administrator and --auditor.",
     ),
+    "token-needed": Message(
+        "This needs a live token with the right scope.",
+        "Make one under “Tokens for programs”, and show it as: Authorization: Bearer …",
+    ),
+    "request-invalid": Message("“{field}” does not read: {why}.", "See docs/reference/api.md."),
+    "not-there": Message("There is nothing of that name here.", "Check the name."),
     "command-differs": Message(
         "The idempotency key {key} was used for another command.", "Use a new key for each command."
     ),

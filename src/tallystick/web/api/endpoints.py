@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 from ninja.params.functions import Header, Query
 
 from tallystick import __version__
@@ -20,13 +22,30 @@ from tallystick.app import export, fields, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.core.entries import ADMIN_KINDS, BODIES, DETAIL_REMARK, Draft, Duty, Kind
-from tallystick.core.errors import LocalError, RemoteError, StoreError, TallystickError
+from tallystick.core.errors import LocalError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
 from tallystick.web.api import shapes, tokens
 from tallystick.web.api.models import ApiToken, Command
 from tallystick.web.record import get_node, signed
 
-api = NinjaAPI(
+
+class Api(NinjaAPI):
+    """Says in its document that a problem is ``application/problem+json``, which ninja itself cannot say."""
+
+    def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**options)
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        response["content"] = {PROBLEM: response["content"].pop("application/json")}
+                        response["description"] = HTTPStatus(int(status)).phrase
+        return document
+
+
+PROBLEM = "application/problem+json"
+RETRY_SECONDS = 5  # advice to a program when the database is busy
+api = Api(
     title="Tallystick",
     version=__version__,
     description="Read the record this node holds, and sign acts under the warrants of the person whose token it is.",
@@ -34,64 +53,76 @@ api = NinjaAPI(
     docs_url=None,  # the interactive page loads scripts from elsewhere; docs/reference/api.md is ours
     auth=tokens.Bearer("read"),
 )
-RETRY_SECONDS = 5  # advice to a program when the database is busy
-_DOCUMENTED = {400: shapes.Problem, 401: shapes.Problem, 403: shapes.Problem, 404: shapes.Problem, 422: shapes.Problem}
-_COMMAND = {**_DOCUMENTED, 409: shapes.Problem, 503: shapes.Problem}
+_PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 422, 503), shapes.Problem)
 
 
 # ---- problems
 
 
-def _problem(status: int, code: str, facts: dict[str, Any]) -> HttpResponse:
-    title = HTTPStatus(status).phrase  # what RFC 9457 asks for beside about:blank; the code says which problem it is
-    body = shapes.Problem(title=title, status=status, detail=sentence(code, facts), code=code, facts=facts)
-    return HttpResponse(body.model_dump_json(), status=status, content_type="application/problem+json")
+def _problem(error: TallystickError, status: int = 0) -> HttpResponse:
+    status = status or _status(error)
+    facts = {name: value if isinstance(value, str | int) else str(value) for name, value in error.facts.items()}
+    body = shapes.Problem(
+        title=HTTPStatus(status).phrase,  # what RFC 9457 asks for beside about:blank; the code says which problem it is
+        status=status,
+        detail=sentence(error.code, facts),
+        code=error.code,
+        facts=facts,
+    )
+    response = HttpResponse(body.model_dump_json(), status=status, content_type=PROBLEM)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_SECONDS)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="tallystick"'
+    return response
+
+
+_STATUSES = {
+    "token-needed": 401,
+    "duty-not-held": 403,
+    "not-by-program": 403,
+    "no-agreement-yet": 404,
+    "not-there": 404,
+    "unknown-entry": 404,
+    "unknown-party": 404,
+    "request-invalid": 422,
+    "unknown-kind": 422,
+}
 
 
 def _status(error: TallystickError) -> int:
     if isinstance(error, StoreError):
         return 503
-    if isinstance(error, fields.FieldError) or error.code == "unknown-kind":
+    if isinstance(error, fields.FieldError):
         return 422
-    if error.code in {"unknown-entry", "unknown-party", "no-agreement-yet"}:
-        return 404
-    if error.code in {"duty-not-held", "not-by-program"}:
-        return 403
-    return 409 if isinstance(error, LocalError) else 400 if isinstance(error, RemoteError) else 500
+    return _STATUSES.get(error.code) or (409 if isinstance(error, LocalError) else 500)
 
 
 @api.exception_handler(TallystickError)
-def _told(request: HttpRequest, error: TallystickError) -> HttpResponse:
-    facts = {name: value if isinstance(value, str | int) else str(value) for name, value in error.facts.items()}
-    response = _problem(_status(error), error.code, facts)
-    if response.status_code == 503:
-        response["Retry-After"] = str(RETRY_SECONDS)
-    return response
+def _told(_request: HttpRequest, error: TallystickError) -> HttpResponse:
+    return _problem(error)
 
 
 @api.exception_handler(ValidationError)
-def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def _invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     first = error.errors[0] if error.errors else {}
     where = ".".join(str(part) for part in first.get("loc", ()))
-    facts = {"field": where, "why": str(first.get("msg", ""))}
-    return _problem(422, "request-invalid", facts)
+    return _problem(LocalError("request-invalid", field=where, why=str(first.get("msg", ""))))
 
 
 @api.exception_handler(HttpError)
-def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return _problem(error.status_code, "request-invalid", {"field": "body", "why": error.message})
+def _unreadable(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    return _problem(LocalError("request-invalid", field="body", why=error.message), error.status_code)
 
 
 @api.exception_handler(AuthenticationError)
-def _stranger(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
-    response = _problem(401, "token-needed", {})
-    response["WWW-Authenticate"] = 'Bearer realm="tallystick"'
-    return response
+def _stranger(_request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    return _problem(LocalError("token-needed"))
 
 
 @api.exception_handler(Http404)
-def _not_there(request: HttpRequest, _error: Http404) -> HttpResponse:
-    return _problem(404, "not-there", {})
+def _not_there(_request: HttpRequest, _error: Http404) -> HttpResponse:
+    return _problem(LocalError("not-there"))
 
 
 # ---- who asks, and about what
@@ -103,7 +134,12 @@ def _token(request: HttpRequest) -> ApiToken:
     return row
 
 
-def _desk() -> Desk:
+def _desk(request: HttpRequest, *parameters: str) -> Desk:
+    """Return the desk as it is now, after refusing query parameters that nobody reads: a misspelt filter tells all."""
+    for name in request.GET:
+        if name not in parameters:
+            known = ", ".join(parameters) or "none"
+            raise LocalError("request-invalid", field=f"query.{name}"[:100], why=f"no such parameter; known: {known}")
     desk = get_node().desk()
     desk.refresh()
     return desk
@@ -123,10 +159,10 @@ def _detail(request: HttpRequest, desk: Desk, name: str) -> read.OrderDetail:
 # ---- reading
 
 
-@api.get("status", response={200: shapes.StatusShape, **_DOCUMENTED})
+@api.get("status", response={200: shapes.StatusShape, **_PROBLEMS})
 def status(request: HttpRequest) -> shapes.StatusShape:
     """How this node stands: what it holds, and whether the partner has acknowledged it."""
-    desk = _desk()
+    desk = _desk(request)
     step = read.in_step(desk)
     return shapes.StatusShape(
         agreement=desk.name,
@@ -141,7 +177,7 @@ def status(request: HttpRequest) -> shapes.StatusShape:
     )
 
 
-@api.get("orders", response={200: shapes.OrderListShape, **_DOCUMENTED})
+@api.get("orders", response={200: shapes.OrderListShape, **_PROBLEMS})
 def orders(
     request: HttpRequest,
     state: str = Query("", max_length=20),
@@ -156,7 +192,7 @@ def orders(
     size: int = Query(50, ge=1, le=500),
 ) -> shapes.OrderListShape:
     """Orders of this party, narrowed and sorted as on the page."""
-    desk = _desk()
+    desk = _desk(request, *(field.name for field in dataclasses.fields(read.Filters)), "page", "size")
     wanted = read.Filters(
         state=state, side=side, partner=partner, standing=standing, late=late, place=place, q=q, sort=sort
     )
@@ -169,17 +205,17 @@ def orders(
     )
 
 
-@api.get("orders/{name}", response={200: shapes.OrderShape, **_DOCUMENTED})
+@api.get("orders/{name}", response={200: shapes.OrderShape, **_PROBLEMS})
 def order(request: HttpRequest, name: shapes.EntryName) -> shapes.OrderShape:
     """One order with its lines, entries, findings and what it waits for."""
-    desk = _desk()
+    desk = _desk(request)
     return shapes.OrderShape.of(_detail(request, desk, name), desk.party_code(desk.party))
 
 
-@api.get("entries/{name}", response={200: shapes.EntryShape, **_DOCUMENTED})
+@api.get("entries/{name}", response={200: shapes.EntryShape, **_PROBLEMS})
 def entry(request: HttpRequest, name: shapes.EntryName) -> shapes.EntryShape:
     """One signed entry, in a reader's terms."""
-    desk = _desk()
+    desk = _desk(request)
     found = desk.space.entry(EntryRef.parse(name))
     order_id = desk.record.subject_of(found.ref)
     if order_id is not None and order_id in desk.record.orders:
@@ -189,16 +225,16 @@ def entry(request: HttpRequest, name: shapes.EntryName) -> shapes.EntryShape:
     return shapes.EntryShape.of(read.describe(desk, found, fields.Context()))
 
 
-@api.get("findings", response={200: list[shapes.FindingShape], **_DOCUMENTED})
+@api.get("findings", response={200: list[shapes.FindingShape], **_PROBLEMS})
 def findings(request: HttpRequest) -> list[shapes.FindingShape]:
     """What someone should look at."""
-    return [shapes.FindingShape.of(finding) for finding in _desk().record.findings]
+    return [shapes.FindingShape.of(finding) for finding in _desk(request).record.findings]
 
 
-@api.get("ledger/balances", response={200: list[shapes.BalanceShape], **_DOCUMENTED})
+@api.get("ledger/balances", response={200: list[shapes.BalanceShape], **_PROBLEMS})
 def balances(request: HttpRequest, party: str = Query("", max_length=16)) -> list[shapes.BalanceShape]:
     """The trial balance of this party, or of the partner as computed here."""
-    desk = _desk()
+    desk = _desk(request, "party")
     code = party or desk.party_code(desk.party)
     desk.genesis.party_number(code)
     return [
@@ -207,12 +243,12 @@ def balances(request: HttpRequest, party: str = Query("", max_length=16)) -> lis
     ]
 
 
-@api.get("ledger/journal", response={200: list[shapes.TransactionShape], **_DOCUMENTED})
+@api.get("ledger/journal", response={200: list[shapes.TransactionShape], **_PROBLEMS})
 def journal(
     request: HttpRequest, order: str = Query("", pattern=r"^([0-9]{1,16}\.[0-9]{1,16})?$")
 ) -> list[shapes.TransactionShape]:
     """Every transaction, or those of one order."""
-    record = _desk().record
+    record = _desk(request, "order").record
     if not order:
         found = record.ledger.transactions()
     elif (name := EntryRef.parse(order)) in record.orders:
@@ -248,10 +284,10 @@ def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draf
     return Draft(body, obj=on, detail={DETAIL_REMARK: command.remark} if command.remark else None)
 
 
-@api.post("preview", response={200: shapes.PreviewShape, **_COMMAND}, auth=tokens.Bearer("act"))
+@api.post("preview", response={200: shapes.PreviewShape, **_PROBLEMS}, auth=tokens.Bearer("act"))
 def preview(request: HttpRequest, command: shapes.ActCommand) -> shapes.PreviewShape:
     """What signing this would mean. Signs and stores nothing."""
-    desk = _desk()
+    desk = _desk(request)
     seen = write.preview(desk, _draft(request, desk, command))
     return shapes.PreviewShape(
         would_count=not seen.trial.void,
@@ -262,7 +298,7 @@ def preview(request: HttpRequest, command: shapes.ActCommand) -> shapes.PreviewS
     )
 
 
-@api.post("acts", response={201: shapes.SignedShape, **_COMMAND}, auth=tokens.Bearer("act"))
+@api.post("acts", response={201: shapes.SignedShape, **_PROBLEMS}, auth=tokens.Bearer("act"))
 def act(
     request: HttpRequest,
     command: shapes.ActCommand,
@@ -271,7 +307,7 @@ def act(
     """Sign one act. The same key with the same command gives the same answer and signs nothing more."""
 
     def do() -> tuple[int, dict[str, Any]]:
-        desk = _desk()
+        desk = _desk(request)
         looked_at = bytes.fromhex(command.looked_at) or None
         entry = write.sign(desk, _draft(request, desk, command), looked_at=looked_at)
         order_id = desk.record.subject_of(entry.ref)
