@@ -66,7 +66,7 @@ def money_abs(minor: int, currency: str) -> SafeString | str:
 @register.filter
 def code_sentence(code: str) -> str:
     """What a finding of this kind says, without its facts."""
-    return _SLOT.sub("…", _(plain.message(code).happened))
+    return _SLOT.sub("…", _(plain.message(code).happened)).replace("….", "…")
 
 
 @register.filter
