@@ -378,7 +378,7 @@ _LOCAL = {
     ),
     "token-needed": Message(
         "This needs a live token with the right scope.",
-        "Make one under “Tokens for programs”, and show it as: Authorization: Bearer …",
+        "Make one under “Tokens for programs”, and send it as “Authorization: Bearer TOKEN”.",
     ),
     "request-invalid": Message("“{field}” does not read: {why}.", "See docs/reference/api.md."),
     "not-there": Message("There is nothing of that name here.", "Check the name."),
