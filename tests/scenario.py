@@ -273,7 +273,7 @@ def _request(story: Story, said: _Said, who: int) -> Body:
     need_to = parse_day(said.after("to", said.date)) if "to" in said.words else need_from
     return Request(
         who, 2026, int(said.after("number", str(story.serial()))), provider, said.after("situation", "a"), need_from,
-        max(need_from, need_to), _PLACES[CODES[provider]][0], said.after("for", "JS Example"), tuple(lines),
+        need_to, _PLACES[CODES[provider]][0], said.after("for", "JS Example"), tuple(lines),
     )  # fmt: skip
 
 

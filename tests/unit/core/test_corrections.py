@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (a line of a story is one line)
 from __future__ import annotations
 
+import pytest
 from tests.cast import IN, OFFICERS
 from tests.scenario import Story
 
@@ -123,12 +124,15 @@ def test_an_accepted_invoice_cannot_be_taken_back_under_its_acceptance() -> None
     )
 
 
-def test_an_answer_that_crosses_a_correction_makes_it_wait() -> None:
+@pytest.mark.parametrize(
+    "said_before", ["", "2027-03-05 JP note on O1 unseen Q1\n" * 2], ids=["read first", "read later"]
+)
+def test_an_answer_that_crosses_a_correction_makes_it_wait(said_before: str) -> None:
     Story(
         DELIVERED
-        + """
-2027-03-05 IN correct Q1 on D1: 1 90
-2027-03-05 JP receive E1 on D1 unseen Q1
+        + "2027-03-05 IN correct Q1 on D1: 1 90\n"
+        + said_before
+        + """2027-03-05 JP receive E1 on D1 unseen Q1
 -> O1 line 1 delivered=100000 received=100000
 -> IN:ar:unbilled:JP 1000.00 INR
 -> no findings
@@ -299,7 +303,8 @@ def test_a_dispute_resolved_for_less_is_credited_though_more_is_unbilled() -> No
 
 def test_after_something_was_taken_back_other_documents_can_still_be_corrected() -> None:
     Story(
-        BILLED + """
+        BILLED
+        + """
 2027-03-07 IN correct Q1 on I1
 2027-03-08 JP correct Q2 on E1: 1 80 refused 20 spoiled
 -> finding taken-back I1
@@ -311,5 +316,46 @@ def test_after_something_was_taken_back_other_documents_can_still_be_corrected()
 -> IN:ar:unbilled:JP 100.00 INR
 2027-03-12 IN countersign C4 on Q3
 -> finding already-decided C4
+"""
+    )
+
+
+def test_a_void_document_that_never_had_a_place_is_not_corrected() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN deliver X1 on R1: 1 5
+-> finding unknown-object X1
+2027-03-05 IN correct Q1 on X1
+-> finding unknown-object Q1
+"""
+    )
+
+
+def test_an_order_on_an_old_offer_can_still_be_accepted_after_a_correction() -> None:
+    Story(
+        """
+2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"
+2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00
+2027-03-03 JP order R1 on F1 limit 2000.00
+2027-03-03 IN offer F2 on O1 INR until 2027-04-30: 1 100 @ 9.00
+2027-03-03 IN correct Q1 on F2 INR until 2027-04-30: 1 100 @ 8.00
+-> finding offer-not-live R1
+-> O1 line 1 price_micro=8000000
+2027-03-04 IN accept A1 on R1
+-> O1 agreed
+-> O1 line 1 price_micro=10000000
+"""
+    )
+
+
+def test_an_invoice_that_bills_a_receipt_answers_it() -> None:
+    Story(
+        BILLED
+        + """
+2027-03-07 JP correct Q1 on E1
+-> IN:ar:unbilled:JP 400.00 INR
+2027-03-08 IN countersign C1 on Q1
+-> finding correction-not-possible C1
 """
     )

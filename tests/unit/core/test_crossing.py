@@ -3,8 +3,14 @@
 # ruff: noqa: E501 (a line of a story is one line)
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from tests.cast import OFFICERS, at
 from tests.scenario import Story
+
+from tallystick.core.calendar import parse_day
+from tallystick.core.entries import Delivery, DeliveryLine, Duty, FuelMeasure, Means
 
 REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
 OFFER = "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00\n"
@@ -148,26 +154,22 @@ def test_a_cancellation_counts_from_the_second_signature() -> None:
     )
 
 
-@pytest.mark.parametrize("first", ["delivery", "cancellation"])
-def test_a_delivery_that_crosses_the_cancellation_stands(first: str) -> None:
-    if first == "delivery":
-        text = (
-            AGREED
-            + """
+DELIVERED_FIRST = """
 2027-03-05 IN cancel K1 on A1
 2027-03-06 IN deliver D1 on A1: 1 40
+2027-03-06 JP note on K1 unseen D1
 2027-03-06 JP countersign C1 on K1 unseen D1
 """
-        )
-    else:
-        text = (
-            AGREED
-            + """
+CANCELLED_FIRST = """
 2027-03-05 IN cancel K1 on A1
 2027-03-06 JP countersign C1 on K1
 2027-03-06 IN deliver D1 on A1 unseen C1: 1 40
 """
-        )
+
+
+@pytest.mark.parametrize("crossing", [DELIVERED_FIRST, CANCELLED_FIRST], ids=["delivered first", "cancelled first"])
+def test_a_delivery_that_crosses_the_cancellation_stands(crossing: str) -> None:
+    text = AGREED + crossing
     Story(
         text
         + """
@@ -469,6 +471,7 @@ def test_a_request_outside_the_terms_opens_nothing(request_line: str, code: str)
         ("of JP", "wrong-provider"),
         ("of IN situation z", "not-allowed-situation"),
         ("of IN from 2020-01-01 to 2020-01-02", "not-in-force"),
+        ("of IN from 2027-03-05 to 2027-03-04", "bad-dates"),
     ],
 )
 def test_a_request_to_the_wrong_party_or_time_opens_nothing(words: str, code: str) -> None:
@@ -486,6 +489,7 @@ def test_a_request_to_the_wrong_party_or_time_opens_nothing(words: str, code: st
         ("INR until 2027-03-01: 1 100 @ 10.00", "bad-dates"),
         ("INR until 2027-04-30: 2 100 @ 10.00", "bad-quantity"),
         ("INR until 2027-04-30: 1 0 @ 10.00", "bad-quantity"),
+        ("INR until 2027-04-30: 1 0.000 @ 1.00", "bad-quantity"),
         ("INR until 2027-04-30: 1 9007199254740.991 @ 9007199254.740991", "bad-quantity"),
     ],
 )
@@ -511,3 +515,111 @@ FUEL = """
 )
 def test_a_volume_at_15_degrees_can_be_worked_out_again(measured: str, finding: str) -> None:
     Story(FUEL + f"2027-03-05 IN deliver D1 on A1: {measured}\n-> {finding}\n-> O1 in-delivery")
+
+
+def test_cancelling_twice_or_too_late_changes_nothing() -> None:
+    Story(
+        AGREED
+        + """
+2027-03-05 IN cancel K1 on A1
+2027-03-05 JP cancel K2 on A1 unseen K1
+2027-03-06 JP countersign on K1
+2027-03-06 IN countersign C2 on K2 unseen K1
+-> finding already-decided C2
+-> O1 cancelled
+"""
+    )
+    Story(
+        AGREED
+        + """
+2027-03-05 IN cancel K1 on A1
+2027-03-06 IN deliver D1 on A1: 1 40
+2027-03-06 JP countersign on K1 unseen D1
+-> O1 in-delivery
+2027-03-07 IN cancel K2 on A1
+-> finding already-decided K2
+"""
+    )
+    Story(
+        AGREED
+        + """
+2027-03-05 IN cancel K1 on A1
+2027-03-06 IN deliver D1 on A1: 1 100
+2027-03-06 JP receive E1 on D1
+2027-03-07 JP countersign C1 on K1
+-> finding act-out-of-turn C1
+-> O1 fulfilled
+"""
+    )
+
+
+def test_a_replaced_offer_cannot_be_withdrawn() -> None:
+    Story(
+        REQUEST
+        + OFFER
+        + """
+2027-03-03 IN offer F2 on O1 INR until 2027-04-30: 1 100 @ 9.00
+2027-03-03 IN withdraw B1 on F1 by accepting
+-> finding offer-not-live B1
+-> O1 offered
+"""
+    )
+
+
+HUGE = "9007199254740.991"  # kilograms: the most that a quantity can be, and at 0.01 the most that an amount can be
+
+
+def test_what_the_record_cannot_hold_does_not_count() -> None:
+    two = "2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM bread; 2 FOOD 100 KGM butter\n"
+    Story(
+        two
+        + f"2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 {HUGE} @ 10; 2 {HUGE} @ 10\n-> finding bad-quantity F1"
+    )
+    Story(AGREED + f"2027-03-05 IN amend X1 on A1: 1 {HUGE} @ 100.00\n-> finding bad-quantity X1")
+    dearer = RECEIVED.replace("@ 10.00", "@ 10.01")
+    Story(dearer + f"2027-03-05 IN deliver X1 on A1: 1 {HUGE}\n-> finding bad-quantity X1")
+    Story(dearer + f"2027-03-06 JP report X1 on E1: 1 {HUGE} over\n-> finding bad-quantity X1")
+    Story(RECEIVED + "2027-03-06 IN resolve X1 on E1: 1 adjusted 90071992547409.91\n-> finding bad-quantity X1")
+    Story(
+        BILLED
+        + "2027-03-06 IN funds N1 on I1 90071992547409.91\n2027-03-06 IN funds X1 on I1 0.01\n-> finding bad-quantity X1"
+    )
+
+
+def test_an_invoice_is_accepted_once() -> None:
+    Story(
+        BILLED
+        + "2027-03-07 JP accept-invoice K1 on I1\n2027-03-07 JP accept-invoice K2 on I1\n-> finding already-decided K2"
+    )
+    Story(RECEIVED + "2027-03-07 IN invoice X1 on A1 for E1: 9 1.00\n-> finding bad-quantity X1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"means": Means.IN_KIND}, "not-allowed-means"),
+        ({"unit": "XYZ"}, "unknown-unit"),
+        ({"tolerance_permille": 1001}, "bad-quantity"),
+    ],
+)
+def test_a_line_outside_the_terms(changes: dict[str, object], code: str) -> None:
+    story = Story(REQUEST)
+    body = story.entry("O1").body
+    bad = story.say(0, replace(body, serial=9, lines=(replace(body.lines[0], **changes),)), t=story.entry("O1").t)
+    assert [(f.code, f.entry) for f in story.findings] == [(code, bad.ref)]
+
+
+@pytest.mark.parametrize(
+    ("measure", "code"),
+    [
+        (FuelMeasure(100, 150, 99_999, 100_000), None),  # a density outside the table: the declared factor decides
+        (FuelMeasure(100, 150, 99_999, 90_000), "fuel-volume-differs"),
+        (FuelMeasure(100, 150, 99_999, 0), "fuel-volume-differs"),
+    ],
+)
+def test_outside_the_table_the_declared_factor_is_all_there_is(measure: FuelMeasure, code: str | None) -> None:
+    story = Story(FUEL)
+    line = DeliveryLine(1, 100, measure)
+    body = Delivery(OFFICERS[Duty.ISSUING], parse_day("2027-03-05"), 330, "INVTZ", (line,))
+    story.say(1, body, on=story.names["A1"], t=at("2027-03-05"))
+    assert [f.code for f in story.findings] == ([code] if code else [])

@@ -1,5 +1,6 @@
 """Finding what an entry is about, incremental reading, trials, price lists and the record."""
 
+# ruff: noqa: E501 (a line of a story is one line)
 from __future__ import annotations
 
 from dataclasses import replace
@@ -389,3 +390,46 @@ def test_every_code_is_earned_somewhere() -> None:
         path.read_text(encoding="utf-8") for path in core.glob("*.py") if path.name not in ("findings.py", "orders.py")
     )
     assert [code for code in FINDINGS if f'"{code}"' not in source] == []
+
+
+def test_a_record_knows_what_an_entry_is_about() -> None:
+    story = Story(RECEIVED)
+    assert story.record.subject_of(story.names["E1"]) == story.names["O1"]
+    assert story.record.subject_of(EntryRef(IN, 3)) is None
+    assert story.record.subject_of(EntryRef(99, 3)) is None
+
+
+def test_a_number_is_free_again_when_its_document_falls() -> None:
+    story = Story(
+        RECEIVED
+        + "2027-03-06 IN invoice I1 on A1 for E1 number INV-1: 1 600.00\n2027-03-06 IN invoice I2 on A1 for E1 number INV-1: 1 400.00\n-> finding duplicate-number I2"
+    )
+    story.fold.extend([story.logs.revoke(IN, OFFICERS[Duty.BILLING], cuts=[(writer_of(IN), story.names["I2"].index)])])
+    assert [f.code for f in story.findings] == ["warrant-revoked"]
+    assert story.record.digest == fold(GENESIS, story.entries).digest
+
+
+def test_a_lost_entry_of_two_minds_is_unreadable() -> None:
+    story = Story(REQUEST)
+    entry = replace(story.logs.say(writer_of(IN), Note(OFFICERS[Duty.BILLING])), kind=int(Kind.DELIVERY))
+    assert lost(story, entry) == [("unreadable-body", entry.ref, None)]
+
+
+def test_officers_with_ceilings_are_judged_on_odd_documents_too() -> None:
+    """A commitment that cannot be worked out is no reason to stop reading."""
+    limited = {"currency": "INR", "per_act": 5_000_000, "total": 9_000_000}
+    limits = {(party, duty): limited for party in (JP, IN) for duty in (Duty.ORDERING, Duty.ACCEPTING, Duty.ISSUING)}
+    story = Story(
+        RECEIVED
+        + """
+2027-03-06 IN correct Q1 on D1: 1 90
+2027-03-06 JP resolve S1 on E1: 1 adjusted 5.00
+2027-03-07 IN countersign on S1
+-> IN:ar:unbilled:JP 1005.00 INR
+2027-03-07 IN correct Q2 on F1
+2027-03-07 JP amend M1 on R1: 1 5 @ 1.00
+-> finding unknown-object M1
+""",
+        limits=limits,
+    )
+    assert story.record.digest == fold(GENESIS, story.entries).digest

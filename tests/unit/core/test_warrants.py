@@ -227,6 +227,16 @@ def test_a_correction_does_not_slip_past_a_ceiling() -> None:
     )
 
 
+def test_an_amount_beyond_what_can_be_said_is_refused_for_that() -> None:
+    limits = {(IN, Duty.ACCEPTING): {"currency": "INR", "per_act": 10**12}}
+    huge = OFFER.replace("1 100 @", "1 9007199254740.991 @ 9").replace("9 10.00", "9007199254.00")
+    Story(REQUEST + huge + "-> O1 requested\n-> finding bad-quantity F1", limits=limits)
+    Story(
+        AGREED + "2027-03-05 IN amend M1 on A1: 1 9007199254740.991 @ 9007199254.00\n-> finding bad-quantity M1",
+        limits=limits,
+    )
+
+
 # ---- revocation
 
 
