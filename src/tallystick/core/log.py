@@ -27,7 +27,8 @@ KIND_MAX = 65_535
 EPOCH_LEAVES = 256  # leaves that share an epoch key
 EPOCH_KEY_BYTES = 32
 SALT_BYTES = 16
-NUMBER_MAX = 2**53 - 1  # log ids, indices, sizes and times: exact in every language an auditor may use
+NUMBER_MAX = 2**53 - 1  # log ids, indices and sizes: exact in every language an auditor may use
+TIME_MAX = 73_049 * 86_400 - 1  # seconds since 1970: the end of 2169, where the days in acts end; no calendar overflows
 SEGMENT_MAX = 128 * 1024  # bytes of one segment; 500 prices with ordinary names have about 40 KiB
 CORE_TAG, DETAIL_TAG, AUTH_TAG = b"\x00", b"\x01", b"\x02"
 
@@ -112,6 +113,8 @@ def read_leaf(data: bytes) -> CtxLeaf | ActLeaf:
     leaf = decode(data, max_depth=4)
     if type(leaf) is not list or len(leaf) < 3 or not _is_number(leaf[0]) or not _is_number(leaf[1]):
         raise MalformedBytesError(what="leaf")
+    if leaf[1] > TIME_MAX:
+        raise MalformedBytesError(what="time", t=leaf[1])
     return _read_ctx(leaf) if leaf[0] == CTX else _read_act(leaf)
 
 

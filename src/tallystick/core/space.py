@@ -47,6 +47,7 @@ from tallystick.core.log import (
     NUMBER_MAX,
     SALT_BYTES,
     SEGMENT_MAX,
+    TIME_MAX,
     CtxLeaf,
     StoredLeaf,
     act_leaf,
@@ -427,7 +428,7 @@ class Space:
         if one.obj is not None and not 0 <= one.obj.index < known:
             raise LocalError("unknown-object", entry=str(one.obj))
         t = (now if one.t is None else one.t) // MINUTE * MINUTE
-        if not 0 <= t <= NUMBER_MAX:
+        if not 0 <= t <= TIME_MAX:
             raise LocalError("bad-time", t=t)
         core = encode(to_array(one.body))
         detail = None if one.detail is None else encode(dict(one.detail))
@@ -568,7 +569,7 @@ class Space:
             if (
                 type(kind) is not int
                 or type(dt) is not int
-                or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= NUMBER_MAX)
+                or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= TIME_MAX)
             ):
                 raise wire.malformed(own, index, "item")
             t += dt

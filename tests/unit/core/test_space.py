@@ -36,7 +36,7 @@ from tallystick.core.errors import (
     WrongSpaceError,
 )
 from tallystick.core.identity import EntryRef, log_id
-from tallystick.core.log import StoredLeaf
+from tallystick.core.log import TIME_MAX, StoredLeaf
 from tallystick.core.space import SPLIT_ITEMS, Space
 
 
@@ -160,6 +160,7 @@ def test_times_are_cut_to_minutes():
         (JP_HQ, Draft(Decline(who=1, reason=Reason(0)), None, {1: "x" * 200_000}), "too-long"),
         (JP_HQ, Draft(Note(who=1), None, {-1: "x"}), "not-canonical"),
         (JP_HQ, replace(note(), t=-1), "bad-time"),
+        (JP_HQ, replace(note(), t=TIME_MAX + 1), "bad-time"),
         (JP_HQ, Draft(Adopt(bytes(32))), "first-leaf"),
         (log_id(9, 0), note(), "unknown-log"),
         (log_id(0, 5), note(), "unknown-log"),
@@ -362,7 +363,7 @@ def test_a_signature_by_another_key_does_not_count():
     [
         [[0, 0, [JP_ADMIN, 3, IN_ADMIN, 2]], [70_000, 0, None, [1]]],
         [[21, -1, None, [1]]],
-        [[21, 2**53, None, [1]]],
+        [[21, TIME_MAX + 1, None, [1]]],
         [["a", 0, None, [1]]],
         [[21, 0.5, None, [1]]],
         [[21, 0, [JP_HQ, 0], [1]]],
