@@ -129,7 +129,7 @@ def offer(run: OrderRun, entry: Entry, body: Offer) -> Refusal | None:
 
 
 def _check_price_list(run: OrderRun, entry: Entry, body: Offer, price_list: EntryRef) -> Refusal | None:
-    found = run.shared.price_list(price_list)
+    found = run.shared.price_list(price_list, lambda revoke: run.relied_on(entry, revoke))
     if found is None or found[0].party != run.provider or not entry.had_seen(price_list):
         return refuse("unknown-object", object=str(price_list))
     _entry, listed = found

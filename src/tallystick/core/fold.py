@@ -252,6 +252,7 @@ class Record:
 
 
 _B = TypeVar("_B")
+_ReliedOn = Callable[[Entry], bool]  # whether the other party had acted before it saw the given revocation
 
 
 def _before(one: Entry, other: Entry) -> bool:
@@ -433,16 +434,16 @@ class Fold:
         if ref in self._missed_price_lists:
             dirty |= self._orders_with(lambda other: _price_list_of(other) == ref)
 
-    def price_list(self, ref: EntryRef) -> tuple[Entry, PriceList] | None:
-        """Return the price list ``ref`` if it counts."""
+    def price_list(self, ref: EntryRef, relied_on_before: _ReliedOn) -> tuple[Entry, PriceList] | None:
+        """Return the price list ``ref`` if it counts for an offer; what revokes it too late does not."""
         entry = self._price_lists.get(ref)
         if entry is None:
             self._missed_price_lists.add(ref)
-        if entry is None or not isinstance(entry.body, PriceList) or self._judge_price_list(entry) is not None:
+        if entry is None or not isinstance(entry.body, PriceList) or self._judge_price_list(entry, relied_on_before):
             return None
         return entry, entry.body
 
-    def _judge_price_list(self, entry: Entry) -> Refusal | None:
+    def _judge_price_list(self, entry: Entry, relied_on_before: _ReliedOn = lambda _revoke: False) -> Refusal | None:
         body = entry.body
         if not isinstance(body, PriceList):
             return refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
@@ -451,7 +452,7 @@ class Fold:
         step = STEPS[Kind.PRICE_LIST, None]
         refusal = self.warrants.check(entry, body.who, step, Side.PROVIDER, self.commitment)
         if refusal is None and self.warrants.has_revokes():
-            refusal = self.warrants.revoked(entry, body.who, lambda _revoke: False)
+            refusal = self.warrants.revoked(entry, body.who, relied_on_before)
         return refusal or self._price_list_terms(entry, body)
 
     def _price_list_terms(self, entry: Entry, body: PriceList) -> Refusal | None:
@@ -496,7 +497,7 @@ class Fold:
             return self._offered(entry, body, adds=False)
         if isinstance(body, Order):
             offer = self._said(entry.obj, Offer)
-            return Commitment(offer[1].currency, body.max_liability, body.max_liability) if offer else None
+            return self._ordered(body, *offer) if offer else None
         if isinstance(body, Acceptance):
             order = self._said(entry.obj, Order)
             offer = self._said(order[0].obj, Offer) if order else None
@@ -515,6 +516,12 @@ class Fold:
         value = order_value(self.genesis, request[1], offer.lines, offer.currency) if request else None
         return Commitment(offer.currency, value, value if adds else 0) if value is not None else None
 
+    def _ordered(self, order: Order, entry: Entry, offer: Offer, already: int = 0) -> Commitment:
+        """An order binds to its limit, and to the offer it takes where the limit is less than that."""
+        taken = self._offered(entry, offer, adds=False)
+        bound = max(order.max_liability, taken.amount if taken is not None else 0)
+        return Commitment(offer.currency, bound, max(0, bound - already))
+
     def _amended(self, signer: Entry, entry: Entry, amendment: Amendment) -> Commitment | None:
         """An amendment binds the receiver to its new limit and the provider to its new lines; the rise counts."""
         acceptance = self._said(entry.obj, Acceptance)
@@ -524,13 +531,13 @@ class Fold:
         if order is None or offer is None or request is None:
             return None
         currency = offer[1].currency
-        if signer.party == request[0].party:
-            limit = amendment.max_liability
-            return Commitment(currency, limit, max(0, limit - order[1].max_liability))
         changed = {line.line: line for line in amendment.lines}
         lines = [changed.get(line.line, line) for line in offer[1].lines]
         before = order_value(self.genesis, request[1], offer[1].lines, currency)
         after = order_value(self.genesis, request[1], lines, currency)
+        if signer.party == request[0].party:
+            bound = max(amendment.max_liability, after or 0)
+            return Commitment(currency, bound, max(0, bound - max(order[1].max_liability, before or 0)))
         return Commitment(currency, after, max(0, after - before)) if after is not None and before is not None else None
 
     def _corrected(self, entry: Entry, correction: Correction) -> Commitment | None:
@@ -539,9 +546,7 @@ class Fold:
             offer = self._said(order[0].obj, Offer)
             new = replacement_of(order[0], correction)
             if offer is not None and isinstance(new, Order):
-                return Commitment(
-                    offer[1].currency, new.max_liability, max(0, new.max_liability - order[1].max_liability)
-                )
+                return self._ordered(new, *offer, already=self._ordered(order[1], *offer).amount)
         offer = self._said(entry.obj, Offer)
         if offer is not None:
             new = replacement_of(offer[0], correction)

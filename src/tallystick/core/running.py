@@ -6,7 +6,7 @@ Leaves to ``steps`` whether an act counts, to ``agreeing``, ``goods`` and ``mone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -43,8 +43,8 @@ class Shared(Protocol):
     genesis: Genesis
     warrants: Warrants
 
-    def price_list(self, ref: EntryRef) -> tuple[Entry, PriceList] | None:
-        """Return the price list ``ref`` if it counts."""
+    def price_list(self, ref: EntryRef, relied_on_before: Callable[[Entry], bool]) -> tuple[Entry, PriceList] | None:
+        """Return the price list ``ref`` if it counts; ``relied_on_before``: see ``Warrants.revoked``."""
 
     def commitment(self, entry: Entry) -> Commitment | None:
         """Return what ``entry`` binds its officer to."""

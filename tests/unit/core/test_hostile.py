@@ -1,13 +1,23 @@
 """Signed acts by a partner who means harm: each is told as a finding, and none stops a node or moves money unseen."""
 
-
 from __future__ import annotations
 
 import pytest
-from tests.cast import GENESIS, IN, OFFICERS, at, writer_of
+from tests.cast import GENESIS, IN, JP, OFFICERS, at, writer_of
 from tests.scenario import Story
 
-from tallystick.core.entries import AmountLine, Body, Correction, Duty, Entry, Invoice, Unreadable
+from tallystick.core.entries import (
+    AmountLine,
+    Body,
+    Correction,
+    Duty,
+    Entry,
+    Invoice,
+    PriceBasis,
+    PriceList,
+    PriceListLine,
+    Unreadable,
+)
 from tallystick.core.fold import fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
@@ -79,3 +89,32 @@ def test_a_cancelled_order_is_not_closed_over_money_that_a_resolution_made_owed(
 """
     )
     assert (story.order().state, story.order().open_amount) == (OrderState.CLOSED, 0)
+
+
+def test_a_limit_below_the_offer_hides_nothing_from_a_ceiling() -> None:
+    cheap = {"currency": "INR", "per_act": 50_000, "total": 50_000}
+    Story(
+        ASKED
+        + """
+2027-03-03 JP order R1 on F1 limit 0.01
+-> finding over-act-ceiling R1
+""",
+        limits={(JP, Duty.ORDERING): cheap},
+    )
+
+
+def test_an_order_stands_when_the_price_list_behind_it_is_revoked_afterwards() -> None:
+    story = Story(ASKED.splitlines()[1])
+    prices = (PriceListLine("FOOD", "fresh provisions", "", "KGM", 10_000_000, ()),)
+    listed = PriceList(OFFICERS[Duty.BILLING], "PL-1", "INR", 20_000, 30_000, PriceBasis.OWN_FORCES, prices)
+    story.names["L1"] = story.say(IN, listed, t=at("2027-03-01")).ref
+    for line in (
+        "2027-03-02 IN offer F1 on O1 INR until 2027-04-30 list L1: 1 100 @ 10.00",
+        "2027-03-03 JP order R1 on F1 limit 2000.00",
+        "2027-03-04 IN accept A1 on R1",
+    ):
+        story._do(line)
+    revoke = story.logs.revoke(IN, OFFICERS[Duty.BILLING], cuts=[(writer_of(IN), 0)], t=at("2027-03-05"))
+    story.fold.extend([revoke])
+    assert (story.order().state, story.record.price_lists) == (OrderState.AGREED, ())
+    assert fold(GENESIS, story.entries).digest == story.record.digest

@@ -173,7 +173,7 @@ def test_what_is_void_uses_up_the_total_too() -> None:
     twice = two_orders("1000.00").replace(
         "2027-03-01 JP request O2", "2027-03-03 JP order R9 on F1 limit 0.01\n2027-03-01 JP request O2"
     )
-    Story(twice + "-> finding second-order R9\n-> finding over-total-ceiling R2 amount=300001", limits=limits)
+    Story(twice + "-> finding second-order R9\n-> finding over-total-ceiling R2 amount=400000", limits=limits)
 
 
 def test_a_commitment_that_arrives_late_uses_up_the_total_before_later_ones() -> None:
