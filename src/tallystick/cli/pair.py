@@ -166,9 +166,7 @@ def _pending(peer: Peer) -> dict[str, str]:
 def _show_pending(peers: list[Peer]) -> None:
     rows = [_pending(peer) for peer in peers]
     table(list(rows[0]), [list(row.values()) for row in rows])
-    say(
-        "Compare the key id with the partner over another channel, then: tallystick pair confirm PARTY --compared KEY_ID"
-    )
+    say("Compare key ids with the partner over another channel, then: tallystick pair confirm PARTY --compared KEY_ID")
 
 
 @pair.command()

@@ -64,7 +64,8 @@ def test_what_is_shown_is_what_is_signed(pair, request_of):
         ({"lines": [LINE | {"quantity": "1.0001"}]}, "too-many-decimals"),
         ({"lines": []}, "field-out-of-limits"),
         ({"need_from": "18 February"}, "field-not-a-date"),
-        ({"who": 3, "extra": 1}, "field-unknown"),
+        ({"extra": 1}, "field-unknown"),
+        ({"who": 99}, "field-not-yours"),
     ],
 )
 def test_what_would_not_count_is_refused_with_its_reason(pair, request_of, changes, code, yes):
