@@ -6,9 +6,10 @@ Decides how a finished ``OrderRun`` is told. Leaves what counts to ``steps``.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum, IntEnum
+from operator import attrgetter
 from typing import Any
 
 from tallystick.core import canonical
@@ -262,32 +263,53 @@ def findings_of(run: OrderRun) -> tuple[Finding, ...]:
 # ---- bytes
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}  # of the fields of each class told, looked up once
-
-
-def _names(cls: type) -> tuple[str, ...]:
-    found = _NAMES.get(cls)
-    if found is None:
-        assert is_dataclass(cls), cls
-        found = _NAMES[cls] = tuple(field.name for field in fields(cls))
-    return found
-
-
 def plain(value: Any) -> Any:
     """Return ``value`` as arrays, integers and texts, for the canonical encoding.
 
     Integers beyond 2^53 − 1 become texts: sums of what single entries may carry can be larger than one of them.
     """
     kind = type(value)
-    if kind is int:
-        return value if -BIG <= value <= BIG else str(value)
-    if value is None or kind is str or kind is bytes or kind is bool:
-        return value
-    if isinstance(value, tuple):
-        return [plain(part) for part in value]
-    if isinstance(value, Enum):
-        return int(value) if isinstance(value, IntEnum) else str(value.value)
-    return [plain(getattr(value, name)) for name in _names(kind)]
+    convert = _PLAIN.get(kind)
+    if convert is None:
+        convert = _PLAIN[kind] = _converter(kind)
+    return convert(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _int(value: int) -> int | str:
+    return value if -BIG <= value <= BIG else str(value)
+
+
+def _list(values: Iterable[Any]) -> list[Any]:
+    told = []
+    for value in values:
+        kind = type(value)
+        if kind is str or value is None or (kind is int and -BIG <= value <= BIG):  # most of it, spared a call
+            told.append(value)
+        else:
+            told.append(plain(value))
+    return told
+
+
+# By type, found once: a record has very many values of few types.
+_PLAIN: dict[type, Callable[[Any], Any]] = {
+    int: _int, str: _same, bytes: _same, bool: _same, type(None): _same, tuple: _list,
+}  # fmt: skip
+
+
+def _converter(kind: type) -> Callable[[Any], Any]:
+    if issubclass(kind, IntEnum):
+        return int
+    if issubclass(kind, Enum):
+        return lambda member: str(member.value)
+    if issubclass(kind, tuple):
+        return _list
+    assert is_dataclass(kind), kind
+    values_of = attrgetter(*(field.name for field in fields(kind)))
+    return lambda told: _list(values_of(told))
 
 
 def digest_of(view: OrderView, transactions: Sequence[Transaction], findings: Sequence[Finding]) -> bytes:
