@@ -159,7 +159,7 @@ class OrderRun:
     """An order while its entries are read, in the order everybody reads them, its request first."""
 
     __slots__ = (
-        "acceptance", "accrued", "bill_to", "cancelled", "closed_by", "committed", "completed", "completing",
+        "acceptance", "accrued", "answers", "bill_to", "cancelled", "closed_by", "committed", "completed", "completing",
         "corrections_tried", "credit_due", "currency", "deliveries", "differences", "disputed", "entries", "filled",
         "flags", "frozen", "invoices", "journal_before", "journal_from", "lines", "max_liability", "numbers",
         "offer", "offers", "order", "order_id", "order_offers", "pay_to", "pending_receipts", "proposals",
@@ -171,6 +171,7 @@ class OrderRun:
         self.shared = shared
         self.order_id = order_id
         self.entries = entries
+        self.answers: dict[int, list[Entry]] = {}  # to each party: what the other said
         self.walked: dict[EntryRef, Entry] = {}
         self.verdicts: dict[EntryRef, Refusal | None] = {}  # why each entry walked does not count; None: it does
         self.flags: list[Finding] = []
@@ -264,15 +265,15 @@ class OrderRun:
 
     def relied_on(self, entry: Entry, revoke: Entry) -> bool:
         """Return whether the other party acted on ``entry`` before it saw ``revoke``."""
-        others = {self.receiver, self.provider} - {entry.party}
-        return any(
-            later.party in others
-            and later.kind != Kind.NOTE
-            and not isinstance(later.body, Unreadable)
-            and later.had_seen(entry.ref)
-            and not later.had_seen(revoke.ref)
-            for later in self.entries
-        )
+        answers = self.answers.get(entry.party)
+        if answers is None:  # sorted out once: a party may say thousands of things, and each of them is asked about
+            others = {self.receiver, self.provider} - {entry.party}
+            answers = self.answers[entry.party] = [
+                other
+                for other in self.entries
+                if other.party in others and other.kind != Kind.NOTE and not isinstance(other.body, Unreadable)
+            ]
+        return any(later.had_seen(entry.ref) and not later.had_seen(revoke.ref) for later in answers)
 
     def has_open_difference(self) -> bool:
         return any(not difference.resolved for difference in self.differences.values())

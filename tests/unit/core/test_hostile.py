@@ -13,6 +13,7 @@ from tallystick.core.entries import (
     Duty,
     Entry,
     Invoice,
+    Note,
     PriceBasis,
     PriceList,
     PriceListLine,
@@ -21,6 +22,7 @@ from tallystick.core.entries import (
 from tallystick.core.fold import fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
+from tallystick.core.steps import walk
 
 ASKED = """
 2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"
@@ -118,3 +120,13 @@ def test_an_order_stands_when_the_price_list_behind_it_is_revoked_afterwards() -
     story.fold.extend([revoke])
     assert (story.order().state, story.record.price_lists) == (OrderState.AGREED, ())
     assert fold(GENESIS, story.entries).digest == story.record.digest
+
+
+def test_thousands_of_words_under_a_revoked_warrant_are_read_in_one_go() -> None:
+    """Each is asked whether the other side relied on it; looking through all of them for that took minutes."""
+    story = Story(AGREED)
+    notes = [story.logs.say(writer_of(IN), Note(OFFICERS[Duty.AUDITOR]), on=story.names["O1"]) for _ in range(50)]
+    story.fold.extend([*notes, story.logs.revoke(IN, OFFICERS[Duty.AUDITOR], cuts=[(writer_of(IN), 0)])])
+    run = walk(story.fold, story.names["O1"], story.record.entries_of(story.names["O1"]))
+    assert {run.verdicts[note.ref][0] for note in notes} == {"warrant-revoked"}
+    assert [entry.party for entry in run.answers[IN]] == [JP, JP]
