@@ -141,7 +141,7 @@ def test_steps(extra: "list[str]") -> "list[tuple[str, list[str], str]]":
         ("ruff check", [tool["ruff"], "check", "--quiet", "."], "1"),
         ("ruff format", [tool["ruff"], "format", "--check", "--quiet", "."], "1"),
         ("mypy", [str(PYTHON), "-m", "mypy", "--no-error-summary"], "1"),
-        ("lint-imports", [tool["lint-imports"], "--no-timing"], "1"),
+        ("lint-imports", [tool["lint-imports"], "--no-logo"], "1"),
         ("tests", pytest, "1"),
         ("fold and laws again, other hash seed", [*pytest, *by_order], "2"),
     ]

@@ -96,7 +96,7 @@ def list_(
     elif form == "csv":
         click.echo(export.to_csv(_COLUMNS, [row | {"late": " ".join(row["late"])} for row in rows]), nl=False)
     else:
-        shown = ("number", "state", "side", "place", "need_from", "value", "open", "next_due_on", "late")
+        shown = ("number", "state", "side", "place", "need_from", "currency", "value", "open", "next_due_on", "late")
         cells = [[" ".join(row["late"]) if name == "late" else row[name] for name in shown] for row in rows]
         table([name.replace("_", " ") for name in shown], cells, right=("value", "open"))
 
