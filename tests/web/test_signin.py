@@ -525,3 +525,11 @@ def test_every_page_of_the_door_is_drawn(make_person, signed_in_as, client, host
         assert page.status_code == 200
         assert says in page.content.decode()
     assert inside.get("/sign-in/?next=/pier/")["Location"] == "/pier/"
+
+
+def test_nobody_is_put_under_two_warrants_that_are_kept_apart(make_person):
+    person = make_person("sato")
+    service.appoint(person, space=bytes(32), grant=4, post="Contracting officer", duties=[Duty.ORDERING])
+    with pytest.raises(LocalError, match="duties-conflict"):
+        service.appoint(person, space=bytes(32), grant=5, post="Supply officer", duties=[Duty.RECEIVING])
+    assert person.duties_held == {Duty.ORDERING}

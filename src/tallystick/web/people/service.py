@@ -6,7 +6,7 @@ clock, also in a demo: a link must not expire because the demo's day moved on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 from urllib.parse import urlsplit, urlunsplit
 
@@ -25,6 +25,7 @@ from tallystick.app.clock import SystemClock
 from tallystick.app.ids import token
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
+from tallystick.core.warrants import duties_in_conflict
 from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SignInLink
 
 HOUR = 3600
@@ -91,12 +92,18 @@ def invite(person: Person, ttl: int = LINK_LIFE) -> str:
 
 
 def appoint(
-    person: Person, *, space: bytes, grant: int, post: str, duties: Iterable[Duty], active: bool = True
+    person: Person, *, space: bytes, grant: int, post: str, duties: Collection[Duty], active: bool = True
 ) -> Appointment:
     """Put ``person`` under the warrant at leaf ``grant`` of this party's admin log in the agreement ``space``.
 
     Whoever held it before no longer does.
+
+    Raises:
+        LocalError: ``duties-conflict``: under two warrants one person would do both acts that two must do.
     """
+    conflict = duties_in_conflict({*person.duties_held, *duties}) if active else None
+    if conflict is not None:
+        raise LocalError("duties-conflict", one=int(conflict[0]), other=int(conflict[1]))
     with transaction.atomic():
         Appointment.objects.filter(space=space.hex(), grant=grant, active=True).update(active=False)
         made = Appointment.objects.create(
