@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,7 +13,8 @@ from tallystick.core.bundle import split_sequence
 from tallystick.core.errors import GapError, RemoteError
 from tallystick.core.space import Admission
 
-ROUNDS_MAX = 64  # 16 MiB bundles: a gigabyte of news in one sitting
+POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
+ROUNDS_MAX = 256  # in one sitting: two gigabytes of news
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,18 @@ def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True
         return desk.space.compose_all(known, desk.sign_checkpoint)
 
 
+def in_one_go(bundles: Iterable[bytes]) -> list[bytes]:
+    """Return the first bundles, as many as fit into one request; the next round brings the others."""
+    taken: list[bytes] = []
+    size = 0
+    for bundle in bundles:
+        size += len(bundle)
+        if taken and size > POST_BYTES:
+            break
+        taken.append(bundle)
+    return taken
+
+
 def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
     """Return what the partner node with ``writer_key`` has acknowledged; nothing when it has not spoken yet."""
     if writer_key is None:
@@ -182,7 +195,7 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply
         if sizes_digest(desk) == holds:
             return Reply(b"", holds)
         known = known_by_partner(desk, writer_key) if received.told is None else received.told
-        bundles = news_for(desk, known, acknowledging=False)
+        bundles = in_one_go(news_for(desk, known, acknowledging=False))
         if received.have is not None or not bundles:
             bundles.append(desk.space.have_only())
         return Reply(b"".join(bundles), sizes_digest(desk))
@@ -212,7 +225,7 @@ def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | No
             desk.refresh()
             ours = sizes_digest(desk)
             known = known_by_partner(desk, writer_key) if told is None else told
-            bundles = [] if ours == holds else news_for(desk, known, acknowledging=False)
+            bundles = [] if ours == holds else in_one_go(news_for(desk, known, acknowledging=False))
             if asking:
                 bundles.append(desk.space.have_only())
         reply = post(b"".join(bundles), ours)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import ssl
+import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -24,6 +26,9 @@ ANSWER_MAX = 256 * 2**20
 CONNECT_SECONDS = 10
 READ_SECONDS = 120  # 16 KiB at 9.6 kbit/s is 14 s; a first exchange may be larger
 _TOKEN_MAX = 1_024  # characters; ours have about 300
+ANSWER_SECONDS = 1_800  # of one whole answer: 2 MiB at 9.6 kbit/s. The other partners wait meanwhile
+_PART = 65_536
+_CODE = re.compile(r"[a-z0-9-]{1,40}")
 SESSION_CONTEXT = b"tallystick session v1\n"
 CODE_HEADER = "Tallystick-Code"
 HOLDS_HEADER = "Tallystick-Holds"  # digest of what the sender holds: saves sending what is there
@@ -44,7 +49,8 @@ class HttpLink:
 
     settings: NodeSettings
     keys: KeyRing
-    read_seconds: int = READ_SECONDS
+    read_seconds: float = READ_SECONDS
+    answer_seconds: float = ANSWER_SECONDS
     _tokens: dict[tuple[str, bytes], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -105,26 +111,37 @@ class HttpLink:
                 preload_content=False,
                 redirect=False,
             )
-            try:
-                data = answer.read(ANSWER_MAX + 1)
-                if len(data) <= ANSWER_MAX:
-                    answer.drain_conn()
-            finally:
-                answer.release_conn()
+            data = self._read(answer, url)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PeerUnreachableError(url=url, why=type(error).__name__) from error
-        if len(data) > ANSWER_MAX:
-            raise RemoteError("answer-too-large", url=url, limit=ANSWER_MAX)
         if answer.status == 200:
             return Reply(data, answer.headers.get(HOLDS_HEADER, ""))
         code = answer.headers.get(CODE_HEADER)
-        if code is None:
+        if code is None or not _CODE.fullmatch(code):
             raise PeerUnreachableError(
                 url=url, why=f"HTTP {answer.status} from something that is not a Tallystick node"
             )
         if answer.status >= 500:
             raise PeerUnreachableError(url=url, why=code)
         raise RemoteError(code, **_facts(data))
+
+    def _read(self, answer: urllib3.BaseHTTPResponse, url: str) -> bytes:
+        """Read an answer to its end; a partner that sends too much or drips for ever is left."""
+        parts: list[bytes] = []
+        size, ends = 0, time.monotonic() + self.answer_seconds
+        try:
+            while part := answer.read1(_PART):
+                size += len(part)
+                if size > ANSWER_MAX:
+                    raise RemoteError("answer-too-large", url=url, limit=ANSWER_MAX)
+                if time.monotonic() > ends:
+                    raise PeerUnreachableError(url=url, why=f"the answer takes more than {self.answer_seconds} s")
+                parts.append(part)
+        except BaseException:
+            answer.close()  # what is left of this answer must not be taken for the next one
+            raise
+        answer.release_conn()
+        return b"".join(parts)
 
 
 def _facts(data: bytes) -> dict[str, object]:

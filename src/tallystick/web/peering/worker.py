@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tallystick.app import exchange
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
-from tallystick.core.errors import StoreError
+from tallystick.core.errors import StoreError, TallystickError
 from tallystick.web.link import HttpLink
 from tallystick.web.record import when_signed
 from tallystick.web.visit import LIVE, visit
@@ -63,16 +63,25 @@ class Worker:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
-            try:
-                self.run_once()
-            except StoreError as error:
-                log.warning("the store does not answer: %s", error.code)
-            nearest = min((pace.due for pace in self._paces.values()), default=float("inf"))
-            wait = min(self.node.settings.sync_every_seconds, max(0.2, nearest - time.monotonic()))
-            self._wake.wait(wait)
+            self._wake.wait(self._pass())
+
+    def _pass(self) -> float:
+        """Visit whoever is due; return the seconds until somebody is again."""
+        most = float(self.node.settings.sync_every_seconds)
+        try:
+            self.run_once()
+        except StoreError as error:
+            log.warning("the store does not answer: %s", error.code)
+            return most
+        nearest = min((pace.due for pace in self._paces.values()), default=float("inf"))
+        return min(most, max(0.2, nearest - time.monotonic()))
 
     def run_once(self) -> None:
-        """Knock at or exchange with every partner that is due."""
+        """Knock at or exchange with every partner that is due.
+
+        Raises:
+            StoreError: the peer book does not open.
+        """
         for peer in self.node.store.peers():
             pace = self._paces.setdefault(peer.peer_id, _Pace())
             if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:
@@ -81,7 +90,12 @@ class Worker:
     def _visit(self, peer: Peer, pace: _Pace) -> None:
         wait = float(self.node.settings.sync_every_seconds)
         pace.due = float("inf")
-        result = visit(self.node, self.link, peer, pace.holds)
+        result: exchange.SyncResult | TallystickError
+        try:
+            result = visit(self.node, self.link, peer, pace.holds)
+        except StoreError as error:  # our own database: the next partner may fare better, this one comes again
+            log.warning("the store does not answer: %s", error.code)
+            result = error
         if isinstance(result, exchange.SyncResult):
             pace.holds, pace.back_off = result.holds, BACK_OFF_FIRST
         else:
