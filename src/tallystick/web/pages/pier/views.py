@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -11,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tallystick.app import read
+from tallystick.app import fields, read
 from tallystick.app.read import OrderDetail
 from tallystick.core.entries import Duty, Entry, Kind
 from tallystick.core.identity import EntryRef
@@ -21,6 +22,7 @@ from tallystick.web.pages.orders import access
 from tallystick.web.pages.orders.access import NotNowError, for_readers, mine, order_or_404, warrants_of
 from tallystick.web.pages.orders.perform import Doing, perform
 from tallystick.web.pages.orders.views import not_now
+from tallystick.web.pages.wording import Setting, goods, items_of
 from tallystick.web.people.decorators import SignedInRequest
 
 SOON_DAYS = 14  # a visit is prepared a fortnight ahead
@@ -85,17 +87,24 @@ def order(request: SignedInRequest, order_id: EntryRef) -> HttpResponse:
     acts = _acts(here, detail)
     if len(acts) == 1:
         return HttpResponseRedirect(reverse("pier-act", args=[order_id, acts[0].on]))
-    return render(
-        request,
-        "pier/order.html",
-        {
-            "here": here,
-            "order": detail.view,
-            "detail": detail,
-            "acts": acts,
-            "deliveries": {d.ref: d for d in detail.view.deliveries},
+    return render(request, "pier/order.html", _choice(here, detail, acts))
+
+
+def _choice(here: Here, detail: OrderDetail, acts: tuple[OpenAct, ...]) -> dict[str, Any]:
+    """Return what the page shows of the acts one can choose from: of a delivery its day and its goods."""
+    view = detail.view
+    context = fields.Context(view.currency, {line.line: line.unit for line in view.lines})
+    setting = Setting(context=context, items=items_of(view))
+    return {
+        "here": here,
+        "order": view,
+        "detail": detail,
+        "acts": acts,
+        "handed": {
+            d.ref: {"day": d.occurred_on, "goods": goods(((x.line, x.quantity) for x in d.lines), setting)}
+            for d in view.deliveries
         },
-    )
+    }
 
 
 @never_cache
@@ -137,8 +146,4 @@ def done(request: SignedInRequest, order_id: EntryRef) -> HttpResponse:
     """What was just signed, and what is left."""
     here = current(request)
     detail = order_or_404(here, order_id)
-    return render(
-        request,
-        "pier/done.html",
-        {"here": here, "order": detail.view, "detail": detail, "acts": _acts(here, detail)},
-    )
+    return render(request, "pier/done.html", _choice(here, detail, _acts(here, detail)))
