@@ -6,18 +6,21 @@ For the journeys in this folder and for ``tools/screenshots.py``.
 from __future__ import annotations
 
 import functools
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 from tests.needs import chromium
 
+from tallystick.app import settings
 from tallystick.cli.demo import run
+from tallystick.stores.node import open_node
 
 PATIENCE_MS = 20_000  # a busy machine answers later, never differently
 PHONE = {"width": 390, "height": 844}
@@ -33,8 +36,25 @@ def free_ports() -> Mapping[str, int]:
 
 
 def build(folder: Path) -> Path:
-    """Build a demo that listens on free ports, and return its folder."""
+    """Build a demo for free ports, and return its folder."""
     run.build(folder, lambda _text: None, ports=free_ports())
+    return folder
+
+
+def copy(built: Path, folder: Path) -> Path:
+    """Copy a demo that was never served, to play in it."""
+    shutil.copytree(built, folder)
+    return folder
+
+
+def pull_the_network(folder: Path) -> Path:
+    """Take from both nodes of a demo the address of the partner, and give them other ones: only couriers are left."""
+    for party, port in free_ports().items():
+        node = open_node(folder / party.lower())
+        for peer in node.store.peers():
+            node.store.put_peer(replace(peer, url=""))
+        node.store.close()
+        settings.save(replace(node.settings, listen=f"127.0.0.1:{port}"))
     return folder
 
 
@@ -129,6 +149,15 @@ class Stage:
         for context in self._contexts:
             context.close()
         self._contexts.clear()
+
+
+@contextmanager
+def opened(started: Browser, running: Nodes) -> Iterator[Stage]:
+    """Open windows until left; fail then if any page complained."""
+    stage = Stage(started, running)
+    yield stage
+    stage.close()
+    assert stage.told == []
 
 
 @functools.cache
