@@ -1,7 +1,7 @@
 """No national byte leaves: every national field holds a canary, and everything that goes out is searched for them.
 
 Bundles are searched before compression, courier files before they are sealed. The same search finds what officers meant
-to share, so it would find a canary. Source: docs/security.md, "What a partner sees".
+to share, so it would find a canary.
 """
 
 from __future__ import annotations
