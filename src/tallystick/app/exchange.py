@@ -123,7 +123,7 @@ def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
 
 def acknowledge(desk: Desk) -> None:
     """Write down what is durably stored of the others, if it says something new."""
-    desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key))
+    desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key(desk.log)))
 
 
 def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True) -> list[bytes]:

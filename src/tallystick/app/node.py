@@ -36,6 +36,8 @@ class Desk:
     dictionary: bytes
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
+    _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
+
     def __post_init__(self) -> None:
         self._reload()
 
@@ -112,8 +114,9 @@ class Desk:
                 return admission
             raise HeadMovedError(agreement=self.name)
 
-    def epoch_key(self, _block: int) -> bytes:
-        return self.ids.random_bytes(32)
+    def epoch_key(self, log: int) -> Callable[[int], bytes]:
+        """Return what gives the salt key of a new block of ``log``: the same in a preview and when it is signed."""
+        return lambda block: self._epoch_keys.setdefault((log, block), self.ids.random_bytes(32))
 
     def sign_checkpoint(self, log: int, text: bytes) -> bytes | None:
         """Sign a head of an own log; None for a log of somebody else, or whose key is not on this node."""

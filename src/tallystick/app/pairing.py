@@ -352,7 +352,7 @@ def _adopt(node: Node, genesis: Genesis) -> Desk:
         lambda: (
             None
             if desk.space.sizes().get(desk.admin_log)
-            else desk.space.draft(desk.admin_log, drafts, desk.clock.now() // 60 * 60, desk.epoch_key)
+            else desk.space.draft(desk.admin_log, drafts, desk.clock.now() // 60 * 60, desk.epoch_key(desk.admin_log))
         )
     )
     return desk

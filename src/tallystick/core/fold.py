@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -262,12 +263,14 @@ def _before(one: Entry, other: Entry) -> bool:
     return one.ref < other.ref
 
 
-def _signs(entry: Entry, grant: int) -> bool:
-    """Return whether the officer ``grant`` of the writer's party may have a hand in ``entry``."""
-    body = entry.body
+def _signs(entry: Entry, grants: AbstractSet[tuple[int, int]]) -> bool:
+    """Return whether one of ``grants``, named by party and index, may have a hand in ``entry``."""
+    party, body = entry.party, entry.body
     if isinstance(body, Correction):
-        return True  # its replacement may name another officer
-    return getattr(body, "who", 0) == grant or (isinstance(body, Order) and body.funds_certifier == grant)
+        return any(of == party for of, _ in grants)  # its replacement may name another officer
+    if isinstance(body, Order) and (party, body.funds_certifier) in grants:
+        return True
+    return (party, getattr(body, "who", 0)) in grants
 
 
 def _price_list_of(entry: Entry) -> EntryRef | None:
@@ -294,6 +297,9 @@ class Fold:
         self._admin: dict[EntryRef, Refusal | None] = {}
         self._price_lists: dict[EntryRef, Entry] = {}
         self._missed_price_lists: set[EntryRef] = set()  # offers named them before they came
+        self._touched_grants: set[tuple[int, int]] = set()  # changed in this portion, as are the next two
+        self._touched_logs: set[int] = set()
+        self._touched_price_lists: set[EntryRef] = set()
         self._names: tuple[EntryRef, ...] = ()  # of all orders, sorted
         self._desk = _Desk()
         self._desk_changed = False  # whether something told beside the orders has to be told anew
@@ -312,6 +318,7 @@ class Fold:
             if entry.ref not in self._entries:
                 self._entries[entry.ref] = entry
                 self._place(entry, dirty)
+        dirty |= self._orders_touched()
         if len(self._entries) > self._record.entry_count:
             if len(self._of_order) > len(self._names):
                 self._names = tuple(sorted(self._of_order))
@@ -335,10 +342,10 @@ class Fold:
                 self._attach(entry, ref, dirty)
             elif kind in ADMIN_KINDS:
                 self._subject[ref] = None
-                self._take_admin(entry, dirty)
+                self._take_admin(entry)
             elif kind == Kind.PRICE_LIST:
                 self._subject[ref] = None
-                self._take_price_list(entry, dirty)
+                self._take_price_list(entry)
             elif not self._follow(entry, dirty):
                 continue
             if self._waiting:
@@ -392,7 +399,7 @@ class Fold:
 
     # ---- what orders share
 
-    def _take_admin(self, entry: Entry, dirty: set[EntryRef]) -> None:
+    def _take_admin(self, entry: Entry) -> None:
         body, ref = entry.body, entry.ref
         refusal: Refusal | None = None
         if isinstance(body, Unreadable) or entry.kind != body.KIND:
@@ -402,37 +409,46 @@ class Fold:
         elif isinstance(body, Grant):
             refusal = self.warrants.add_grant(entry)
             if (entry.party, ref.index) in self.warrants.missed:
-                self._touch(entry.party, ref.index, dirty)
+                self._touched_grants.add((entry.party, ref.index))
         elif isinstance(body, Revoke) and body.grant < ref.index:
             self.warrants.add_revoke(entry)
-            self._touch(entry.party, body.grant, dirty)
-            self._touch_log(log_id(body.grant, entry.party), dirty)
+            self._touched_grants.add((entry.party, body.grant))
+            self._touched_logs.add(log_id(body.grant, entry.party))
         self._admin[ref] = refusal
         self._desk_changed = True
 
-    def _touch(self, party: int, grant: int, dirty: set[EntryRef]) -> None:
-        """Have the orders read again in which ``grant`` signs, or that lean on a price list it signed."""
-        signed = {ref for ref, entry in self._price_lists.items() if entry.party == party and _signs(entry, grant)}
-        dirty |= self._orders_with(
-            lambda entry: (entry.party == party and _signs(entry, grant)) or _price_list_of(entry) in signed
-        )
+    def _orders_touched(self) -> set[EntryRef]:
+        """Return the orders that lean on a grant, log or price list that changed; looks at them all, once a portion.
 
-    def _touch_log(self, log: int, dirty: set[EntryRef]) -> None:
-        """Have the orders read again that lean on what ``log`` says."""
-        dirty |= self._orders_with(
-            lambda entry: entry.ref.log == log or (_price_list_of(entry) or entry.ref).log == log
-        )
+        They lean on a grant that signs in them or signed their price list, and on what a log says.
+        """
+        if not (self._touched_grants or self._touched_logs or self._touched_price_lists):
+            return set()
+        lists = self._touched_price_lists | {
+            ref
+            for ref, entry in self._price_lists.items()
+            if ref.log in self._touched_logs or _signs(entry, self._touched_grants)
+        }
+        touched = {
+            order_id
+            for order_id, entries in self._of_order.items()
+            if any(
+                entry.ref.log in self._touched_logs
+                or _signs(entry, self._touched_grants)
+                or ((named := _price_list_of(entry)) and (named in lists or named.log in self._touched_logs))
+                for entry in entries
+            )
+        }
+        for changed in (self._touched_grants, self._touched_logs, self._touched_price_lists):
+            changed.clear()
+        return touched
 
-    def _orders_with(self, concerns: Callable[[Entry], bool]) -> set[EntryRef]:
-        """Return the orders that have such an entry. Goes through them all: for what seldom happens."""
-        return {order_id for order_id, entries in self._of_order.items() if any(map(concerns, entries))}
-
-    def _take_price_list(self, entry: Entry, dirty: set[EntryRef]) -> None:
+    def _take_price_list(self, entry: Entry) -> None:
         ref = entry.ref
         self._price_lists[ref] = entry
         self._desk_changed = True
         if ref in self._missed_price_lists:
-            dirty |= self._orders_with(lambda other: _price_list_of(other) == ref)
+            self._touched_price_lists.add(ref)
 
     def price_list(self, ref: EntryRef, relied_on_before: _ReliedOn) -> tuple[Entry, PriceList] | None:
         """Return the price list ``ref`` if it counts for an offer; what revokes it too late does not."""

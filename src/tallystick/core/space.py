@@ -566,11 +566,7 @@ class Space:
             value, data = item
             index = branch.size
             kind, dt, third = value[:3]
-            if (
-                type(kind) is not int
-                or type(dt) is not int
-                or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= TIME_MAX)
-            ):
+            if type(kind) is not int or type(dt) is not int or not (0 <= kind <= KIND_MAX and 0 <= t + dt <= TIME_MAX):
                 raise wire.malformed(own, index, "item")
             t += dt
             if kind == CTX:

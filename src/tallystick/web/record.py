@@ -35,7 +35,7 @@ def get_node() -> Node:
 
 def set_node(node: Node | None) -> Node | None:
     """Serve ``node`` from here on (None: open the settings' own again), and return what was served before."""
-    global _node  # noqa: PLW0603
+    global _node
     with _lock:
         before, _node = _node, node
         return before

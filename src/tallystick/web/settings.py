@@ -27,7 +27,11 @@ def _node() -> NodeSettings:
     if folder:
         return load(folder)
     return NodeSettings(
-        folder=Path("/nowhere/node"), party="JP", party_name="Japan", node_name="Headquarters", database="sqlite:///:memory:"
+        folder=Path("/nowhere/node"),
+        party="JP",
+        party_name="Japan",
+        node_name="Headquarters",
+        database="sqlite:///:memory:",
     )
 
 

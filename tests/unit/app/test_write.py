@@ -372,3 +372,13 @@ def test_a_locked_database_loses_nothing(on_disk: Director):
     assert desk.record.digest == digest
     assert write.sign(desk, draft).kind == Kind.RECEIPT
     assert desk.store.sizes(desk.id) == desk.space.sizes()
+
+
+def test_the_first_act_of_a_new_block_of_salts_is_signed_as_it_was_shown(director, tmp_path):
+    elsewhere = paired(tmp_path / "elsewhere", stores=MEMORY)
+    body = elsewhere.desk("JP").space.entry(request(elsewhere)).body
+    desk = director.desk("JP")
+    assert desk.space.size(desk.log) == 0
+    shown = write.preview(desk, Draft(body))
+    signed = write.sign(desk, Draft(body))
+    assert desk.space.stored(signed.ref).leaf == shown.leaf

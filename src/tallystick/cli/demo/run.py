@@ -178,8 +178,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def enrol(folder: Path) -> list[Link]:
-    """Enter the people of both nodes and return new sign-in links for the featured ones.
+def enrol(folder: Path, *, everybody: bool = False) -> list[Link]:
+    """Enter the people of both nodes and return new sign-in links, for the featured ones or for ``everybody``.
 
     Each node in its own process, because each has its own database.
     """
@@ -193,7 +193,7 @@ def enrol(folder: Path) -> list[Link]:
                 "post": member.post,
                 "duties": [int(duty) for duty in member.duties],
                 "grant": grants[f"{code}/{member.login}"],
-                "featured": member.featured,
+                "featured": member.featured or everybody,
             }
             for member in CAST
             if member.party == code

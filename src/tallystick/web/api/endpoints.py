@@ -345,8 +345,9 @@ def _once(
         return row.status, row.body
     try:
         row.status, row.body = do()
-    except TallystickError:
-        row.delete()  # nothing was signed: the same key may try again
+    except TallystickError as error:
+        if error.code != "store-gone":  # lost while writing: whether it was signed is not known, so the key stays
+            row.delete()  # nothing was signed: the same key may try again
         raise
     row.save(update_fields=["status", "body"])
     return row.status, row.body

@@ -201,16 +201,9 @@ def _table(kind: Kind, name: str, rows: Iterable[Any], here: tuple[str | None, s
         if "quantity" in names and "unit" in names:
             names.remove("unit")  # said beside the quantity
         inside = replace(setting, items={}) if "item" in names else setting  # a line that names its item itself
-        told.append(
-            [
-                Field(name, label(kind, name), _cell(name, hints[name], row, at, inside))
-                for name in names
-            ]
-        )
+        told.append([Field(name, label(kind, name), _cell(name, hints[name], row, at, inside)) for name in names])
     # A column that says nothing in any row is left out: most lines have no stock number, no fuel measure.
-    shown = [
-        i for i in range(len(told[0]) if told else 0) if any(row[i].value.value not in ("", None) for row in told)
-    ]
+    shown = [i for i in range(len(told[0]) if told else 0) if any(row[i].value.value not in ("", None) for row in told)]
     return Table(
         name,
         label(kind, name),

@@ -122,6 +122,7 @@ def filters_of(query: QueryDict) -> Filters:
 
 def plain_row(row: OrderRow) -> dict[str, Any]:
     """Return a row as plain values: amounts as decimals of their currency, days as ISO dates."""
+
     def money(minor: int) -> str:
         return Money(minor, row.currency).text() if row.currency else ""
 
@@ -181,4 +182,3 @@ def _columns(query: QueryDict, filters: Filters) -> dict[str, Column]:
         turned = f"-{name}" if now == "ascending" or (now == "none" and name in {"need", "value", "open"}) else name
         found[name] = Column(label, _address(query, sort=turned), now, name in {"value", "open"})
     return found
-

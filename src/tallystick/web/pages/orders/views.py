@@ -386,4 +386,3 @@ def _to_order(here: Here) -> Callable[[Entry], str]:
         return reverse("order", args=[subject]) if subject is not None else reverse("orders")
 
     return address
-

@@ -112,8 +112,7 @@ class OfferForm(ActForm):
                 line.unit, label=_("Quantity offered of %(item)s") % {"item": line.item}, required=False
             )
             self.fields[f"price-{line.line}"] = PriceField(
-                label=_("Price per %(unit)s of %(item)s")
-                % {"unit": formats.unit_symbol(line.unit), "item": line.item},
+                label=_("Price per %(unit)s of %(item)s") % {"unit": formats.unit_symbol(line.unit), "item": line.item},
                 required=False,
             )
 
@@ -315,4 +314,3 @@ class AmendmentForm(ActForm):
                 for n in self.said_lines()
             ],
         }
-
