@@ -11,6 +11,7 @@ from tallystick.app.node import Desk
 from tallystick.core import canonical
 from tallystick.core.bundle import split_sequence
 from tallystick.core.errors import GapError, RemoteError
+from tallystick.core.identity import party_of
 from tallystick.core.space import Admission
 
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
@@ -121,6 +122,17 @@ def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
     desk.store.set_aside(desk.id, data, error.code, error.facts, desk.clock.now())
 
 
+def _may_acknowledge(desk: Desk, received: Received) -> bool:
+    """Return whether nothing shows that we are behind ourselves: a gap, or a partner that holds more of our logs.
+
+    A node that came back from a backup would otherwise write a second history of its own log.
+    """
+    told = received.told or {}
+    return received.have is None and all(
+        size <= desk.space.size(log) for log, size in told.items() if party_of(log) == desk.party
+    )
+
+
 def acknowledge(desk: Desk) -> None:
     """Write down what is durably stored of the others, if it says something new."""
     desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key(desk.log)))
@@ -175,9 +187,6 @@ class Reply:
 def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply:
     """Serve a partner's exchange: take in its bundles, return ours with the acknowledgement.
 
-    Nothing is acknowledged before the partner was heard without a gap: a node that came back from a backup would
-    otherwise write over what it had signed after it.
-
     Args:
         desk: The agreement.
         data: The partner's bundles; may be empty.
@@ -190,7 +199,7 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply
     received = receive(desk, data) if data else Received()
     with desk.lock:
         desk.refresh()
-        if data and received.have is None:
+        if data and _may_acknowledge(desk, received):
             acknowledge(desk)
         if sizes_digest(desk) == holds:
             return Reply(b"", holds)
@@ -230,7 +239,7 @@ def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | No
                 bundles.append(desk.space.have_only())
         reply = post(b"".join(bundles), ours)
         received = receive(desk, reply.body) if reply.body else Received()
-        if received.have is None:
+        if _may_acknowledge(desk, received):
             acknowledge(desk)
         now = sizes_digest(desk)
         moved = now != ours or reply.holds != holds

@@ -309,6 +309,37 @@ def test_a_restored_node_hears_its_own_entries_from_the_partner(tmp_path: Path, 
     assert in_step(director)
 
 
+@pytest.mark.parametrize("caller", ["JP", "IN"])
+def test_a_restored_node_acknowledges_nothing_before_it_has_heard_itself(tmp_path: Path, caller: str):
+    """The backup was taken between hearing Japan's order and acknowledging it: doing that again would be a fork."""
+    director = paired(tmp_path)
+    offered(director)
+    director.exchange()
+    india = director.desk("IN")
+    request(director)
+    exchange.receive(india, b"".join(exchange.news_for(director.desk("JP"), india.space.sizes())))
+    node = director.nodes["IN"]
+    node.store.backup(tmp_path / "backup.db")
+    director.clock.instant += 3600
+    exchange.acknowledge(india)
+    director.exchange()
+    full = india.space.sizes()
+
+    node.store.close()
+    for suffix in ("-wal", "-shm"):
+        (node.settings.folder / f"node.db{suffix}").unlink(missing_ok=True)
+    shutil.copyfile(tmp_path / "backup.db", node.settings.folder / "node.db")
+    director.nodes["IN"] = again(node)
+    assert director.desk("IN").space.sizes() != full
+    director.clock.instant += 3600
+
+    Line(director, caller).sync()
+
+    assert in_step(director)
+    assert director.desk("IN").space.sizes() == full
+    assert [aside.code for node in director.nodes.values() for aside in node.store.aside()] == []
+
+
 # ---- bad bundles: each its code, set aside, nothing half-written
 
 
