@@ -19,6 +19,8 @@ from tallystick.web.peering import worker  # noqa: E402  # after Django is ready
 from tallystick.web.record import get_node  # noqa: E402
 
 _node = get_node()
+gc.disable()  # while there is nothing but what stays
 _ = _node.desks  # read and fold every agreement now, not while the first officer waits
 gc.freeze()  # what was loaded stays; looking through it again and again would halve the speed of taking in bundles
+gc.enable()
 worker.start(_node)
