@@ -14,7 +14,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from tests.nodes import BEGINS_ON, MEMORY, agreed, delivered, held, in_step, paired, request, two_nodes
-from tests.web.doors import Door, Handler, open_door
+from tests.web.doors import Door, Handler, make_certificate, open_door
 
 from tallystick.app import exchange, pairing
 from tallystick.app.exchange import SyncResult
@@ -481,6 +481,31 @@ def test_an_operator_may_say_that_the_line_is_protected_otherwise(director: Dire
 
 def _nobody() -> None:
     raise OSError
+
+
+def test_a_protected_line_is_checked_against_the_partners_certificates(director: Director):
+    node = director.nodes["JP"]
+    certificate = make_certificate(node.settings.folder / "in.pem")
+    with open_door(certificate) as door:
+        trusting = HttpLink(replace(node.settings, partner_ca="in.pem"), node.keys, read_seconds=5)
+        assert pairing.read_card(trusting.card(door.url)).party == "IN"
+        doubting = HttpLink(node.settings, node.keys, read_seconds=5)
+        with pytest.raises(PeerUnreachableError) as caught:
+            doubting.card(door.url)
+        with pytest.raises(PeerUnreachableError):  # the right certificate under another name
+            trusting.card(door.url.replace("127.0.0.1", "localhost"))
+    assert caught.value.facts == {"url": door.url, "why": "SSLError"}
+    trusting._pool.clear()
+
+
+def test_certificates_that_do_not_read_are_named(director: Director):
+    node = director.nodes["JP"]
+    (node.settings.folder / "letter.pem").write_text("Dear colleague")
+    for name in ("letter.pem", "nowhere.pem"):
+        with pytest.raises(LocalError) as caught:
+            HttpLink(replace(node.settings, partner_ca=name), node.keys)
+        assert (caught.value.code, caught.value.facts["setting"]) == ("setting-wrong", "partner_ca")
+        assert name in str(caught.value.facts["why"])
 
 
 # ---- the worker

@@ -54,7 +54,7 @@ class HttpLink:
     _tokens: dict[tuple[str, bytes], str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        context = ssl.create_default_context(cafile=self.settings.partner_ca or None)
+        context = self._trust()
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._pool = urllib3.PoolManager(
             num_pools=16,
@@ -63,6 +63,18 @@ class HttpLink:
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=self.read_seconds),
         )
+
+    def _trust(self) -> ssl.SSLContext:
+        settings = self.settings
+        if not settings.partner_ca:
+            return ssl.create_default_context()
+        path = settings.folder / settings.partner_ca
+        try:
+            return ssl.create_default_context(cafile=path)
+        except OSError as error:  # ssl.SSLError is one
+            why = f"no certificates in {path}: {error.strerror or error}"
+            file = str(settings.folder / "node.toml")
+            raise LocalError("setting-wrong", file=file, setting="partner_ca", why=why) from None
 
     def card(self, url: str) -> bytes:
         """Fetch the card of the node at ``url``."""
