@@ -112,6 +112,12 @@ def test_without_an_agreement_it_says_how_to_begin(stage, alone):
     assert 'href="/partner/pair/"' not in page.content.decode()
 
 
+@pytest.mark.parametrize("path", ["/orders/", "/ledger/", "/agreement/", "/findings/", "/pier/"])
+def test_without_an_agreement_every_page_leads_to_what_to_do(stage, alone, path):
+    response = Browser(alone, stage.somebody("JP", duties=[Duty.ADMINISTRATOR]).client).get(path)
+    assert (response.status_code, response.headers.get("Location")) == (302, "/")
+
+
 def test_it_says_whether_the_partner_has_what_we_signed(stage):
     stage.director.exchange()
     assert "India has acknowledged everything we signed" in text_of(stage.browser("JP", "sato").get("/"))

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -102,9 +102,22 @@ class Troubles:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer what we know; what we do not is left to ``unexpected``."""
+        if _nothing_to_show_yet(request, exception):
+            return HttpResponseRedirect("/")  # home says what will be here, and how to make it appear
         if isinstance(exception, TallystickError | DatabaseTrouble):
             return respond(request, exception)
         return None
+
+
+def _nothing_to_show_yet(request: HttpRequest, exception: Exception) -> bool:
+    """Return whether somebody opened a page of a node that keeps no agreement yet."""
+    return (
+        isinstance(exception, LocalError)
+        and exception.code == "no-agreement-yet"
+        and request.method == "GET"
+        and request.path.endswith("/")
+        and not request.path.startswith("/api/")
+    )
 
 
 def status_of(error: TallystickError) -> int:
