@@ -22,5 +22,6 @@ _node = get_node()
 gc.disable()  # while there is nothing but what stays
 _ = _node.desks  # read and fold every agreement now, not while the first officer waits
 gc.freeze()  # what was loaded stays; looking through it again and again would halve the speed of taking in bundles
+gc.set_threshold(50_000, 20, 100)  # most of what a bundle brings stays too (docs/performance.md)
 gc.enable()
 worker.start(_node)
