@@ -70,7 +70,7 @@ class Nodes:
 @contextmanager
 def nodes(folder: Path) -> Iterator[Nodes]:
     """Serve the demo in ``folder`` until left."""
-    links = {(link.party, link.login): link.url for link in run.enrol(folder)}
+    links = {(link.party, link.login): link.url for link in run.enrol(folder, everybody=True)}
     with run.serving(folder):
         yield Nodes({party: url.partition("/link/")[0] for (party, _), url in links.items()}, links)
 
