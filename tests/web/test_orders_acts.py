@@ -54,9 +54,7 @@ def invoiced(d: Director) -> EntryRef:
 
 def settled(d: Director) -> EntryRef:
     invoice = invoiced(d)
-    d.act(
-        "IN", Kind.FUNDS_RECEIVED, invoice, amount="9650.00", charges="0.00", value_on=DAY, reference="credited"
-    )
+    d.act("IN", Kind.FUNDS_RECEIVED, invoice, amount="9650.00", charges="0.00", value_on=DAY, reference="credited")
     return only(d).acceptance
 
 
@@ -82,9 +80,7 @@ CASES = [
     Case(Kind.DECLINE, "IN", "nair", requested, {"reason": "not-available"}),
     Case(Kind.OFFER, "IN", "nair", requested, {"price_1": "96.50", "valid_until": "2027-02-20"}),
     Case(Kind.WITHDRAWAL, "JP", "sato", requested, {"reason": "no-longer-needed"}),
-    Case(
-        Kind.ORDER, "JP", "tanaka", nodes.offered, {"bill_to": "Fleet accounts", "max_liability": "9650.00"}, "ito"
-    ),
+    Case(Kind.ORDER, "JP", "tanaka", nodes.offered, {"bill_to": "Fleet accounts", "max_liability": "9650.00"}, "ito"),
     Case(Kind.ACCEPTANCE, "IN", "nair", ordered, {"pay_to": "PCDA (Navy), Mumbai"}),
     Case(Kind.AMENDMENT, "JP", "tanaka", nodes.agreed, {"quantity_1": "120", "max_liability": "12000.00"}),
     Case(Kind.CANCELLATION, "IN", "nair", nodes.agreed, {"reason": "not-available"}),
