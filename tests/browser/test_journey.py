@@ -117,7 +117,9 @@ class Journey:
 
     def pier(self, login: str, party: str, which: str = "") -> Page:
         page = self.at(party, login, phone=True)
-        page.goto("/pier/")
+        page.goto("/")
+        page.get_by_role("link", name="Pier", exact=True).click()
+        expect(page.get_by_role("heading", name="Pier")).to_be_visible()
         self.look(page, "pier")
         card = page.get_by_role("link").filter(has_text=NUMBER)
         until(page, lambda: "→" in (card.first.inner_text() if card.count() else ""), f"{login} can count")

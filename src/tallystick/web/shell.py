@@ -43,16 +43,17 @@ class Place:
 
     path: str
     label: Any
-    administrators_only: bool = False
+    duties: frozenset[Duty] = frozenset()  # only for those who hold one of them; none: for everybody
 
 
 PLACES = (
     Place("/", _("Home")),
     Place("/orders/", _("Orders")),
+    Place("/pier/", _("Pier"), frozenset({Duty.ISSUING, Duty.RECEIVING})),
     Place("/ledger/", _("Ledger")),
     Place("/agreement/", _("Agreement")),
     Place("/partner/", _("Partner")),
-    Place("/people/", _("People"), administrators_only=True),
+    Place("/people/", _("People"), frozenset({Duty.ADMINISTRATOR})),
 )
 
 _standing: Callable[[HttpRequest], Standing | None] | None = None
@@ -82,11 +83,11 @@ def context(request: HttpRequest) -> dict[str, Any]:
     if here is PLACES[0] and request.path != "/":
         here = None
     theme = request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
-    administers = person is not None and Duty.ADMINISTRATOR in person.duties_held
+    held = person.duties_held if person else frozenset()
     return {
         "node": settings.NODE,
         "person": person,
-        "places": [(p, p is here) for p in PLACES if administers or not p.administrators_only] if person else [],
+        "places": [(p, p is here) for p in PLACES if not p.duties or p.duties & held] if person else [],
         "theme": theme if theme in THEMES else "",
         "edge": edge(settings.NODE.party),
         "standing": _standing(request) if _standing and person else None,

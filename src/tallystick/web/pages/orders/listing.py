@@ -90,7 +90,6 @@ def orders(request: SignedInRequest) -> HttpResponse:
             "known_places": sorted({row.place for row in listed.rows}),
             "draft": Draft.objects.filter(person=here.person, kind=int(Kind.REQUEST), order="").first(),
             "may_ask": Duty.REQUESTER in held,
-            "may_issue": bool(held & {Duty.ISSUING, Duty.RECEIVING}),
             "here": here,
             "query": request.GET.urlencode(),
         },
