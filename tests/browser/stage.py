@@ -167,7 +167,8 @@ def _axe() -> str:
 
 def hindrances(page: Page) -> list[str]:
     """Return what axe finds that hinders people on the page as it is now: the rule, how bad, and where."""
-    page.evaluate(_axe())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe())
     found = page.evaluate("""
         () => axe.run({resultTypes: ["violations"]}).then(result => result.violations.flatMap(rule =>
           rule.nodes.map(node => `${rule.id} (${rule.impact}): ${node.target.join(" ")} ${node.html.slice(0, 160)}`)))
