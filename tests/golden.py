@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from tests.exhaustive import signatures
+from tests.exhaustive.signatures import compress
 from tests.keepers import DICTIONARY, IN_BASE, JP_ADMIN, JP_HQ, Keeper, key, note, open_books, seed
 
 from tallystick.core import bundle as wire
@@ -152,7 +153,9 @@ def ed25519_vectors() -> dict[str, Any]:
     good = signing.sign(seed_, message)
     cases: list[dict[str, Any]] = []
 
-    def case(what: str, key_: bytes, signature: bytes, *, acceptable: bool, counts: bool = False) -> None:
+    def case(
+        what: str, key_: bytes, signature: bytes, *, acceptable: bool, counts: bool = False, message: bytes = message
+    ) -> None:
         cases.append(
             {
                 "what": what,
@@ -172,37 +175,31 @@ def ed25519_vectors() -> dict[str, Any]:
     for encoding in _small_order_encodings():
         r = int.from_bytes(encoding, "little")
         name = f"{r & ~signing._SIGN_BIT:x}"[:6] + ("-" if r >> 255 else "+")
-        s = _hash_to_scalar(encoding + public + message) * _scalar(seed_) % signing._ORDER
+        s = signatures.challenge(encoding, public, message) * signatures.scalar(seed_) % signing._ORDER
         case(f"R of small order {name}", public, encoding + s.to_bytes(32, "little"), acceptable=True)
         case(f"key of small order {name}", encoding, (1).to_bytes(32, "little") + bytes(32), acceptable=False)
     point = signing._decompress(public)
     eighth = signing._decompress(signing._Y_OF_ORDER_8.to_bytes(32, "little"))
     assert point is not None
     assert eighth is not None
-    mixed = _compress(signing._plus(point, eighth))
+    mixed = compress(signing._plus(point, eighth))
     case("a key with a part of order 8", mixed, good, acceptable=False)
     case("a key whose y is beyond p", (2**255 - 19 + 3).to_bytes(32, "little"), good, acceptable=False)
     case("a key that is no point", (2).to_bytes(32, "little"), good, acceptable=False)
+    known: set[tuple[str, str, str]] = set()
+    for edge in signatures.cases():  # one of each sort; the rest is in tests/exhaustive
+        sort = edge.key_sort, edge.r_sort, edge.s_sort
+        if sort not in known:
+            known.add(sort)
+            plain = edge.key_sort == signatures.ORDINARY
+            counts = plain and edge.r_sort == signatures.ORDINARY and edge.s_sort == "S right"
+            what = f"key {edge.key_sort}; R {edge.r_sort}; {edge.s_sort}"
+            case(what, edge.key, edge.signature, acceptable=plain, counts=counts, message=edge.message)
     return {"about": "docs/spec/log.md, Signatures. A signature counts only by an acceptable key.", "cases": cases}
 
 
 def _small_order_encodings() -> list[bytes]:
     return [(y | sign << 255).to_bytes(32, "little") for y in sorted(signing._SMALL_ORDER_Y) for sign in (0, 1)]
-
-
-def _scalar(seed_: bytes) -> int:
-    digest = int.from_bytes(hashlib.sha512(seed_).digest()[:32], "little")
-    return digest & ~7 & ~(1 << 255) | 1 << 254
-
-
-def _hash_to_scalar(data: bytes) -> int:
-    return int.from_bytes(hashlib.sha512(data).digest(), "little") % signing._ORDER
-
-
-def _compress(point: tuple[int, int, int, int]) -> bytes:
-    inverse = pow(point[2], -1, signing._P)
-    x, y = point[0] * inverse % signing._P, point[1] * inverse % signing._P
-    return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
 FILES = {"record.json": record_vectors, "ed25519.json": ed25519_vectors}

@@ -1,4 +1,4 @@
-"""What some tests need from the machine: a PostgreSQL server, Chromium, hledger, age, OpenSSL.
+"""What some tests need from the machine: a PostgreSQL server, Chromium, hledger, age, OpenSSL, a C compiler, atheris.
 
 Where it is missing the tests are skipped and say so. With TALLYSTICK_REQUIRE_ALL=1 (continuous integration sets it)
 a missing thing is an error, so that nothing is silently left out.
@@ -8,8 +8,11 @@ PostgreSQL: TALLYSTICK_TEST_POSTGRES names a database in which the tests may cre
 """
 
 import functools
+import importlib.util
 import os
+import platform
 import shutil
+import sys
 
 import psycopg
 import pytest
@@ -48,3 +51,11 @@ needs_chromium = needs("Chromium", found=chromium())
 needs_hledger = needs("hledger", found=shutil.which("hledger"))
 needs_age = needs("age", found=shutil.which("age"))
 needs_openssl = needs("openssl", found=shutil.which("openssl"))
+needs_compiler = needs("a C compiler", found=shutil.which("cc") and sys.platform == "linux")
+needs_libsodium = needs("PyNaCl", found=importlib.util.find_spec("nacl"))
+fuzzer_fits = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 15)  # its wheels
+needs_fuzzer = (
+    needs("atheris", found=importlib.util.find_spec("atheris"))
+    if fuzzer_fits
+    else pytest.mark.skip(reason="atheris has no wheels for this machine")
+)
