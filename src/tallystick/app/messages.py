@@ -617,6 +617,10 @@ _WORLD = {
     "store-too-new": Message(
         "The database was written by a newer version of this program.", "Update the program; the data is not touched."
     ),
+    "invariant-broken": Message(
+        "What was signed is stored, but order {order} of {agreement} breaks law {law} of the ledger: {what}.",
+        "Do not rely on the figures of this order. The program is wrong, not your partner: please report it.",
+    ),
     "peer-unreachable": Message(
         "The partner's node at {url} does not answer: {why}.",
         "It is tried again by itself. Nothing is lost; a courier file works meanwhile.",

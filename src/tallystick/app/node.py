@@ -7,16 +7,17 @@ the truth; memory follows it, and catches up when another process on the same st
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tallystick.app.index import OrderIndex
 from tallystick.app.ports import Clock, EntryStore, Ids, KeyRing, Store
 from tallystick.app.settings import NodeSettings
+from tallystick.core import invariants
 from tallystick.core.agreement import Genesis
-from tallystick.core.errors import HeadMovedError, LocalError
+from tallystick.core.errors import HeadMovedError, InvariantError, LocalError
 from tallystick.core.fold import Fold, Record
-from tallystick.core.identity import log_id
+from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.space import Admission, Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
@@ -93,11 +94,22 @@ class Desk:
         Raises:
             HeadMovedError: another process appended first; call ``refresh`` and stage again.
             StoreUnavailableError: nothing was written and nothing changed.
+            InvariantError: the entries are stored, and the record made of them breaks a law of the ledger.
         """
         with self.lock:
             self.store.append(admission)
             self.space.apply(admission)
-            self.index.changed(self.fold.extend(admission.entries))
+            changed = self.fold.extend(admission.entries)
+            self.index.changed(changed)
+            self._require_laws(changed)
+
+    def _require_laws(self, orders: Iterable[EntryRef]) -> None:
+        """Raise InvariantError when a law of the ledger does not hold for one of ``orders``."""
+        record = self.record
+        for order_id in sorted(orders):
+            journal = record.ledger.transactions_of(order_id)
+            for law, order, what in invariants.of_order(record.orders[order_id], journal):
+                raise InvariantError(law=law, order=order, what=what, agreement=self.name)
 
     def commit_fresh(self, stage: Callable[[], Admission | None]) -> Admission | None:
         """Stage on what the store holds now and commit; staged again when another process was quicker."""

@@ -16,7 +16,8 @@
     ├── StoreError              the disk or the database; says whether to try again
     │   ├── HeadMovedError          someone else appended first: read again, then retry
     │   └── StoreUnavailableError   locked, full, read-only or gone
-    └── PeerUnreachableError    the partner's node does not answer
+    ├── PeerUnreachableError    the partner's node does not answer
+    └── InvariantError          our own mistake: a law of the ledger does not hold after an entry was taken in
 
 Something signed but odd is none of these: it is a finding, a value in the record.
 An error carries a stable ``code`` and typed ``facts``, no sentence; ``app/messages.py`` has the sentence.
@@ -105,3 +106,12 @@ class StoreUnavailableError(StoreError):
 
 class PeerUnreachableError(TallystickError):
     default_code = "peer-unreachable"
+
+
+class InvariantError(TallystickError):
+    """A law of the ledger does not hold: this program is wrong, no partner can bring it about.
+
+    Raised after the entries were stored (facts: ``law``, ``order``, ``what``), so nothing signed is lost.
+    """
+
+    default_code = "invariant-broken"

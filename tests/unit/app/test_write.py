@@ -17,8 +17,9 @@ from tallystick.app import fields, write
 from tallystick.app.node import COMMIT_TRIES, Desk
 from tallystick.app.read import context_of
 from tallystick.cli.demo.director import Director
+from tallystick.core import invariants
 from tallystick.core.entries import Acceptance, Decline, Draft, Grant, Kind, Note, Order, Reason, Receipt
-from tallystick.core.errors import ActRefusedError, HeadMovedError, LocalError, StoreUnavailableError
+from tallystick.core.errors import ActRefusedError, HeadMovedError, InvariantError, LocalError, StoreUnavailableError
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
 from tallystick.stores.sql import SqlStore
@@ -382,3 +383,15 @@ def test_the_first_act_of_a_new_block_of_salts_is_signed_as_it_was_shown(directo
     shown = write.preview(desk, Draft(body))
     signed = write.sign(desk, Draft(body))
     assert desk.space.stored(signed.ref).leaf == shown.leaf
+
+
+def test_a_broken_law_is_said_after_the_act_is_stored(director: Director, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own mistake must not cost a signature: the act is there, and whoever asked for it is told."""
+    breach = invariants.Breach("I5", "JPIN-JP-2026-0001", "the journal says otherwise")
+    monkeypatch.setattr(invariants, "of_order", lambda _order, _journal: [breach])
+    with pytest.raises(InvariantError) as told:
+        request(director)
+    assert (told.value.code, told.value.facts["law"]) == ("invariant-broken", "I5")
+    desk = director.desk("JP")
+    assert len(desk.record.orders) == 1
+    assert dict(desk.store.sizes(desk.id)) == desk.space.sizes()
