@@ -106,7 +106,7 @@ def test_malformed_bodies_fit_neither_the_rule_nor_the_code(body, end):
         assert refused(rule, canonical.encode(wrong)), wrong
         assert not foreign_accepts(rule, canonical.encode(wrong)), wrong
     for at, member in enumerate(array):
-        for other in (1.5, True, -(2**60), 2**60, "x" * 801, bytes(20_000), [[]], {}, None):
+        for other in (1.5, True, -(2**60), 2**60, "x" * 2401, bytes(20_000), [[]], {}, None):
             wrong = [*array[:at], other, *array[at + 1 :]]
             is_readable = not isinstance(entries.from_array(body.KIND, wrong), entries.Unreadable)
             assert GRAMMAR.fits(rule, wrong) is is_readable, wrong
@@ -149,6 +149,8 @@ def test_rules_and_classes_have_the_same_members():
         hints = typing.get_type_hints(body, include_extras=True)
         for member in members:
             notes = [hints[member.name], *typing.get_args(hints[member.name])]
+            if member.type[0] == "name" and member.type[1] in ("hash-path", "signed-note"):
+                continue  # rules of their own, whose limits the least and the most value above try
             inner = next((note for note in notes if typing.get_origin(note) is tuple), None)
             if inner is not None:
                 (many,) = member.type[1]

@@ -17,12 +17,12 @@ from tests.property.test_fold_laws import DAY, STEPS, Step, T, any_body, history
 from tests.scenario import check_invariants
 
 from tallystick.core.canonical import encode_trusted
-from tallystick.core.entries import ADMIN_KINDS, BODIES, Body, Correction, Unreadable, to_array
+from tallystick.core.entries import BODIES, DESK_KINDS, Body, Correction, Unreadable, to_array
 from tallystick.core.fold import Fold, fold
 from tallystick.core.orders import STEPS as LIFE_STEPS
 from tallystick.core.orders import OrderState
 
-_KINDS = tuple(kind for kind in BODIES if kind not in ADMIN_KINDS)
+_KINDS = tuple(kind for kind in BODIES if kind not in DESK_KINDS)
 ANY_ACTS = st.lists(
     st.tuples(
         st.integers(0, 2**32),  # which entry it is on, and who says so

@@ -24,7 +24,7 @@ from tests.web.test_api import SHIP, Program, Programs
 
 from tallystick.app import read
 from tallystick.app.fields import kind_name
-from tallystick.core.entries import ADMIN_KINDS, Kind
+from tallystick.core.entries import DESK_KINDS, Kind
 from tallystick.web import record
 from tallystick.web.api.endpoints import api
 
@@ -104,7 +104,7 @@ def test_the_filters_of_the_page_are_those_of_the_list():
 
 def test_the_document_names_every_kind_a_program_can_sign():
     kinds = api.get_openapi_schema()["components"]["schemas"]["ActCommand"]["properties"]["kind"]["enum"]
-    assert kinds == [kind_name(kind) for kind in Kind if kind not in ADMIN_KINDS]
+    assert kinds == [kind_name(kind) for kind in Kind if kind not in DESK_KINDS]
 
 
 def test_the_document_needs_no_token_and_reads_as_json(client: Client):

@@ -18,8 +18,8 @@ from tallystick.cli.orders import finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
 from tallystick.core.entries import (
-    ADMIN_KINDS,
     BODIES,
+    DESK_KINDS,
     DETAIL_LANGUAGE,
     DETAIL_REMARK,
     CreditNote,
@@ -35,7 +35,7 @@ from tallystick.core.fold import Trial
 from tallystick.core.identity import EntryRef
 
 FIELDS_MAX = 256 * 1024  # bytes of JSON: a hundred lines with every field, ten times over
-_KINDS = [fields.kind_name(kind) for kind in BODIES if kind not in ADMIN_KINDS]
+_KINDS = [fields.kind_name(kind) for kind in BODIES if kind not in DESK_KINDS]
 _STEP = re.compile(r"([a-z0-9_]+)((?:\[\d{1,3}\])*)")
 
 
@@ -67,7 +67,7 @@ def act(
     """
     desk = shell.desk
     which = fields.kind_named(kind)
-    if which in ADMIN_KINDS:
+    if which in DESK_KINDS:
         raise LocalError("act-of-administrator", kind=kind)
     given: dict[str, Any] = {}
     if source is not None:

@@ -46,6 +46,14 @@ class Allowance(IntEnum):
     NEEDS_CONSENT = 2  # only with the other party's written consent beforehand, which no entry kind records yet
 
 
+class OfficerSigns(IntEnum):
+    """When an act of commitment or settlement carries its officer's own signature; the number is in the genesis."""
+
+    NEVER = 0
+    ABOVE_WRITER_CEILING = 1  # when it binds to more than the grant of the node that writes it allows
+    ALWAYS = 2
+
+
 class Origin(StrEnum):
     """Where a value of a profile comes from."""
 
@@ -159,6 +167,7 @@ class Terms:
     allowed: Mapping[tuple[str, str], Allowance] = field(hash=False)
     means: Mapping[str, tuple[Means, ...]] = field(hash=False)
     blocked_groups: tuple[str, ...]
+    officer_signs: OfficerSigns = OfficerSigns.ABOVE_WRITER_CEILING
 
     def __post_init__(self) -> None:
         refused = {
@@ -241,6 +250,7 @@ class Terms:
                 for code in sorted(self.categories)
             ],
             18: list(self.blocked_groups),
+            19: int(self.officer_signs),
         }
 
     @classmethod
@@ -253,7 +263,7 @@ class Terms:
         Raises:
             MalformedBytesError: ``malformed-terms`` with the field.
         """
-        if type(policy) is not dict or set(policy) != set(range(1, 19)):
+        if type(policy) is not dict or set(policy) != set(range(1, 20)):
             raise MalformedBytesError("malformed-terms", field="policy")
         try:
             terms = _read_policy(policy)
@@ -345,6 +355,7 @@ _POSSIBLE: Mapping[str, Callable[[Terms], bool]] = MappingProxyType(
             and _distinct(t.blocked_groups)
             and all(_matches(_GROUP, group) for group in t.blocked_groups)
         ),
+        "officer_signs": lambda t: isinstance(t.officer_signs, OfficerSigns),
     }
 )
 
@@ -420,6 +431,7 @@ def _read_policy(p: dict[Any, Any]) -> Terms:
         allowed=allowed,
         means=means,
         blocked_groups=tuple([_text_of(group, "blocked_groups") for group in _list(p[18], "blocked_groups")]),
+        officer_signs=_member(OfficerSigns._value2member_map_, p[19], "officer_signs"),
     )
 
 
@@ -582,6 +594,7 @@ JAPAN_INDIA: Final = Terms(
     allowed={(s, c): _japan_india_allowance(s, c) for s in _SITUATIONS for c in CATEGORIES},
     means={c: () if c in _NOT_IN_JAPAN_INDIA else (Means.REIMBURSEMENT,) for c in CATEGORIES},
     blocked_groups=ALWAYS_BLOCKED,
+    officer_signs=OfficerSigns.ABOVE_WRITER_CEILING,
 )
 
 _DIET = (
@@ -639,6 +652,7 @@ JAPAN_INDIA_TERMS: Final[tuple[Term, ...]] = (
         f"goods need documents that come with a later one. {_AUDIT}",
     ),
     Term("blocked_groups", ", ".join(ALWAYS_BLOCKED), _DEFAULT, f"Weapons are outside the agreement. {_KYODO}"),
+    Term("officer_signs", "an officer's own signature above the ceiling of the node that writes", _DEFAULT, _OURS),
 )
 
 PROFILES: Final[Mapping[str, Terms]] = MappingProxyType({JAPAN_INDIA.code: JAPAN_INDIA})

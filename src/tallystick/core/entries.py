@@ -15,7 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum, IntFlag, StrEnum
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from tallystick.core.identity import EntryRef, party_of
@@ -24,6 +24,9 @@ BIG = 2**53 - 1  # exact in every language an auditor may use
 TEXT_MAX = 200
 LINES_MAX = 100
 REFS_MAX = 500
+PATH_MAX = 53  # hashes of a Merkle path: log₂ of the largest index
+NOTE_MAX = 600  # characters of a signed note; ours have about 250
+LOGS_MAX = 256  # logs an attestation names
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,17 @@ class Kind(IntEnum):
     ADOPT = 64
     GRANT = 65
     REVOKE = 66
+    FORK = 67
+    REDACT = 68
+    ATTEST = 69
 
 
-ADMIN_KINDS = frozenset({Kind.ADOPT, Kind.GRANT, Kind.REVOKE})
+ADMIN_KINDS = frozenset({Kind.ADOPT, Kind.GRANT, Kind.REVOKE, Kind.REDACT})
+"""What a party says in its admin log, with its root key."""
+NODE_KINDS = frozenset({Kind.FORK, Kind.ATTEST})
+"""What a node says by itself in its writer's log: evidence and digests, which need nobody's authority."""
+DESK_KINDS = ADMIN_KINDS | NODE_KINDS
+"""What is about no order."""
 
 
 class Means(IntEnum):
@@ -496,6 +507,9 @@ class Grant:
     total: Minor | None
     until: Day | None
     trained_on: Day | None
+    officer_key: Annotated[bytes, Between(32, 32)] | None = None  # what the officer's own signatures are checked with
+    acting_for: Count | None = None  # the grant this officer stands in for, until ``until``
+    replaces: Count | None = None  # the grant that goes on under this one's keys, with its limits and what was used
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,6 +531,73 @@ class Revoke:
     reason: Reason
 
 
+Hash = Annotated[bytes, Between(32, 32)]
+Path = Annotated[tuple[Hash, ...], Between(0, PATH_MAX)]
+SignedNote = Annotated[str, Between(1, NOTE_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Two histories of ``log``, both signed by its key, that part at leaf ``index``.
+
+    ``note_a`` and ``note_b`` are signed heads; ``leaf_a`` and ``leaf_b`` the hashes of what each has at ``index``, with
+    their inclusion paths. History a is the one that the writer of this entry holds: it stands, up to its note.
+    """
+
+    KIND: ClassVar[Kind] = Kind.FORK
+    log: Count
+    index: Count
+    leaf_a: Hash
+    note_a: SignedNote
+    path_a: Path
+    leaf_b: Hash
+    note_b: SignedNote
+    path_b: Path
+
+
+class Segment(IntFlag):
+    """Parts of an entry that can be erased; the number is on the wire."""
+
+    CORE = 1
+    DETAIL = 2
+    AUTH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Redact:
+    """Asks every holder to erase segments of ``target`` and their salts.
+
+    What a detail says changes nothing, so one party's wish is enough. The core goes when the administrations of both
+    parties have said the same; ``restated`` is then the canonical core that everybody reads in its place (empty: it
+    says nothing any more).
+    """
+
+    KIND: ClassVar[Kind] = Kind.REDACT
+    target: EntryRef
+    segments: Annotated[int, Between(1, 7)]
+    reason: Reason
+    restated: Annotated[bytes, Between(0, 16_384)]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """So many leaves of a log."""
+
+    log: Count
+    size: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Attest:
+    """What the writer's node makes of the entries in these logs: whoever has the same must come to the same."""
+
+    KIND: ClassVar[Kind] = Kind.ATTEST
+    logs: Annotated[tuple[Held, ...], Between(1, LOGS_MAX)]
+    profile: Name
+    state: Hash
+    ledger: Hash
+
+
 @dataclass(frozen=True, slots=True)
 class Unreadable:
     """A body this node cannot read: an unknown kind, or fields that do not fit. Kept as it came; becomes a finding."""
@@ -529,7 +610,7 @@ class Unreadable:
 Body = (
     Request | Decline | Offer | Withdrawal | Order | Acceptance | Amendment | Cancellation | Delivery | Receipt
     | Discrepancy | Resolution | Invoice | InvoiceAccepted | InvoiceDisputed | PaymentAdvice | FundsReceived
-    | CreditNote | Close | Correction | Note | PriceList | Countersign | Adopt | Grant | Revoke
+    | CreditNote | Close | Correction | Note | PriceList | Countersign | Adopt | Grant | Revoke | Fork | Redact | Attest
 )  # fmt: skip
 BODIES: Mapping[Kind, type[Any]] = types.MappingProxyType({cls.KIND: cls for cls in get_args(Body)})
 
@@ -543,7 +624,8 @@ class Entry:
     """One act as the fold sees it: where it stands, what it says, what its writer had seen.
 
     ``lamport`` is computed by the reader. ``seen`` maps log id to the size held when this was written; the writer's
-    own log up to ``ref.index`` is implied and not in it. ``core_hash`` is the plain SHA-256 of the body's bytes.
+    own log up to ``ref.index`` is implied and not in it. ``core_hash`` and ``detail_hash`` are the plain SHA-256 of the
+    bytes of body and detail; ``auth`` is the officer's own signature.
     """
 
     ref: EntryRef
@@ -555,6 +637,8 @@ class Entry:
     lamport: int
     seen: Mapping[int, int]
     core_hash: bytes
+    detail_hash: bytes | None = None
+    auth: bytes | None = None
 
     @property
     def party(self) -> int:
@@ -580,6 +664,7 @@ class Draft:
     obj: EntryRef | None = None
     detail: Mapping[int, object] | None = None
     t: int | None = None  # None: now
+    auth: bytes | None = None  # the officer's own signature over exactly this, at exactly this place and time
 
 
 # ---- positional form: compiled once per class from the annotations above

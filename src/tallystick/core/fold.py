@@ -23,6 +23,7 @@ from tallystick.core import canonical
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import (
     ADMIN_KINDS,
+    DESK_KINDS,
     Acceptance,
     Amendment,
     Correction,
@@ -340,7 +341,7 @@ class Fold:
                     self._lose(ref)
                     continue
                 self._attach(entry, ref, dirty)
-            elif kind in ADMIN_KINDS:
+            elif kind in DESK_KINDS:
                 self._subject[ref] = None
                 self._take_admin(entry)
             elif kind == Kind.PRICE_LIST:
@@ -404,7 +405,7 @@ class Fold:
         refusal: Refusal | None = None
         if isinstance(body, Unreadable) or entry.kind != body.KIND:
             refusal = refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
-        elif ref.log >= len(self.genesis.parties):
+        elif entry.kind in ADMIN_KINDS and ref.log >= len(self.genesis.parties):
             refusal = refuse("wrong-side", party=entry.party)  # only a party's own admin log grants and revokes
         elif isinstance(body, Grant):
             refusal = self.warrants.add_grant(entry)
@@ -711,7 +712,7 @@ class Fold:
 
     def trial(self, entry: Entry) -> Trial:
         """Return what ``entry`` would mean if it were the last entry everybody has. Changes nothing."""
-        if entry.kind in ADMIN_KINDS:
+        if entry.kind in DESK_KINDS:
             return self._desk_trial(entry, self._try_admin(entry))
         if entry.kind == Kind.PRICE_LIST:
             return self._desk_trial(entry, self._judge_price_list(entry))
@@ -750,7 +751,7 @@ class Fold:
         body = entry.body
         if isinstance(body, Unreadable):
             return refuse("unreadable-body", kind=entry.kind, why=body.why)
-        if entry.ref.log >= len(self.genesis.parties):
+        if entry.kind in ADMIN_KINDS and entry.ref.log >= len(self.genesis.parties):
             return refuse("wrong-side", party=entry.party)
         if isinstance(body, Grant):
             return Warrants(self._commitment_of).add_grant(entry)

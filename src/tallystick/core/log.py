@@ -16,6 +16,7 @@ Source: docs/spec/log.md.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tallystick.core.canonical import check_plain, decode, decode_trusted, encode_trusted, uint
@@ -27,10 +28,13 @@ KIND_MAX = 65_535
 EPOCH_LEAVES = 256  # leaves that share an epoch key
 EPOCH_KEY_BYTES = 32
 SALT_BYTES = 16
+SALTS_BYTES = EPOCH_LEAVES * 3 * SALT_BYTES  # of a block whose key was given up
 NUMBER_MAX = 2**53 - 1  # log ids, indices and sizes: exact in every language an auditor may use
 TIME_MAX = 73_049 * 86_400 - 1  # seconds since 1970: the end of 2169, where the days in acts end; no calendar overflows
 SEGMENT_MAX = 128 * 1024  # bytes of one segment; 500 prices with ordinary names have about 40 KiB
-CORE_TAG, DETAIL_TAG, AUTH_TAG = b"\x00", b"\x01", b"\x02"
+CORE_TAG, DETAIL_TAG, AUTH_TAG = TAGS = b"\x00", b"\x01", b"\x02"
+NO_SALT = bytes(SALT_BYTES)
+_SALT_SUFFIX = {CORE_TAG: b"", DETAIL_TAG: DETAIL_TAG, AUTH_TAG: AUTH_TAG}
 
 _sha256 = hashlib.sha256
 
@@ -68,9 +72,34 @@ class ActLeaf(NamedTuple):
     auth: bytes | None
 
 
-def salt(epoch_key: bytes, index: int) -> bytes:
-    """Return the 16-byte salt of the segments of the leaf at ``index``."""
-    return _sha256(epoch_key + index.to_bytes(8, "big")).digest()[:SALT_BYTES]
+def salt(secret: bytes, index: int, tag: bytes = CORE_TAG) -> bytes:
+    """Return the 16-byte salt of the segment ``tag`` of the leaf at ``index``; zeros when it was erased.
+
+    ``secret`` is the epoch key of the leaf's block (32 bytes), or its salts (``SALTS_BYTES``).
+    """
+    if len(secret) == EPOCH_KEY_BYTES:
+        return _sha256(secret + index.to_bytes(8, "big") + _SALT_SUFFIX[tag]).digest()[:SALT_BYTES]
+    at = _salt_at(index, tag)
+    return secret[at : at + SALT_BYTES]
+
+
+def salts_of(secret: bytes, block: int) -> bytes:
+    """Return the salts of a whole block, ``SALTS_BYTES``: for each leaf those of core, detail and auth."""
+    if len(secret) == SALTS_BYTES:
+        return secret
+    first = block * EPOCH_LEAVES
+    return b"".join(salt(secret, first + n, tag) for n in range(EPOCH_LEAVES) for tag in TAGS)
+
+
+def with_salt(secret: bytes, index: int, tag: bytes, value: bytes = NO_SALT) -> bytes:
+    """Return the salts of a block with one of them set; erased without a ``value``."""
+    salts = salts_of(secret, index // EPOCH_LEAVES)
+    at = _salt_at(index, tag)
+    return salts[:at] + value + salts[at + SALT_BYTES :]
+
+
+def _salt_at(index: int, tag: bytes) -> int:
+    return (index % EPOCH_LEAVES * 3 + tag[0]) * SALT_BYTES
 
 
 def commitment(tag: bytes, salt_: bytes, segment: bytes) -> bytes:
@@ -83,20 +112,39 @@ def ctx_leaf(t: int, sights: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def act_leaf(
-    kind: int, t: int, obj: EntryRef | None, salt_: bytes, core: bytes, detail: bytes | None, auth: bytes | None
+    kind: int,
+    t: int,
+    obj: EntryRef | None,
+    secret: bytes,
+    index: int,
+    core: bytes,
+    detail: bytes | None,
+    auth: bytes | None,
 ) -> bytes:
-    """Return the canonical leaf of an act with these segments."""
-    # Put together by hand, because this is done once for every entry that comes: the same as
-    # encode_trusted([kind, t, obj, *commitments]), which a test compares.
+    """Return the canonical leaf at ``index`` of an act with these segments; ``secret`` is that of its block."""
+    if len(secret) != EPOCH_KEY_BYTES:
+        segments = zip(TAGS, (core, detail, auth), strict=True)
+        return committed_leaf(
+            kind, t, obj, [None if s is None else commitment(tag, salt(secret, index, tag), s) for tag, s in segments]
+        )
+    # Put together by hand, because this is done once for every entry that comes: the same as committed_leaf.
     leaf = uint(kind) + uint(t)
     leaf += b"\xf6" if obj is None else b"\x82" + uint(obj[0]) + uint(obj[1])
-    leaf += b"\x58\x20" + _sha256(CORE_TAG + salt_ + core).digest()
+    keyed = secret + index.to_bytes(8, "big")
+    leaf += b"\x58\x20" + _sha256(CORE_TAG + _sha256(keyed).digest()[:SALT_BYTES] + core).digest()
     if detail is None and auth is None:
         return b"\x84" + leaf
-    leaf += b"\xf6" if detail is None else b"\x58\x20" + _sha256(DETAIL_TAG + salt_ + detail).digest()
+    leaf += b"\xf6" if detail is None else b"\x58\x20" + commitment(DETAIL_TAG, salt(secret, index, DETAIL_TAG), detail)
     if auth is None:
         return b"\x85" + leaf
-    return b"\x86" + leaf + b"\x58\x20" + _sha256(AUTH_TAG + salt_ + auth).digest()
+    return b"\x86" + leaf + b"\x58\x20" + commitment(AUTH_TAG, salt(secret, index, AUTH_TAG), auth)
+
+
+def committed_leaf(kind: int, t: int, obj: EntryRef | None, commits: Sequence[bytes | None]) -> bytes:
+    """Return the canonical leaf of an act with these commitments to core, detail and auth."""
+    core, detail, auth = commits
+    more = [detail, auth] if auth is not None else [detail] if detail is not None else []
+    return encode_trusted([kind, t, None if obj is None else list(obj), core, *more])
 
 
 def is_ctx(leaf: bytes) -> bool:
@@ -135,11 +183,11 @@ def check_detail(words: object) -> None:
     check_plain(words)
 
 
-def check_stored(stored: StoredLeaf, epoch_key: bytes | None) -> None:
+def check_stored(stored: StoredLeaf, secret: bytes | None) -> None:
     """Check a stored leaf as if a stranger had brought it: canonical, and committing to the segments that are there.
 
     Raises:
-        MalformedBytesError: it is not, or the epoch key that would show it is missing.
+        MalformedBytesError: it is not, or the secret of its block that would show it is missing.
         TooLargeError: a segment of too many values.
     """
     leaf = read_leaf(stored.leaf)
@@ -154,9 +202,9 @@ def check_stored(stored: StoredLeaf, epoch_key: bytes | None) -> None:
     ):
         if segment is None:
             continue
-        if epoch_key is None:
+        if secret is None:
             raise MalformedBytesError(what="epoch key is missing")
-        if commit != commitment(tag, salt(epoch_key, stored.index), segment):
+        if commit != commitment(tag, salt(secret, stored.index, tag), segment):
             raise MalformedBytesError(what="segment is not the one committed to")
     if stored.core is not None and type(decode(stored.core)) is not list:
         raise MalformedBytesError(what="core")

@@ -45,7 +45,6 @@ from tallystick.core.log import (
     EPOCH_LEAVES,
     KIND_MAX,
     NUMBER_MAX,
-    SALT_BYTES,
     SEGMENT_MAX,
     TIME_MAX,
     CtxLeaf,
@@ -55,7 +54,6 @@ from tallystick.core.log import (
     ctx_leaf,
     is_ctx,
     read_trusted,
-    salt,
 )
 from tallystick.core.merkle import Growth, Tree, leaf_hash
 from tallystick.core.signing import key_is_acceptable, verify
@@ -341,6 +339,8 @@ class Space:
             lamport=log.lamport(index),
             seen=log.seen(index),
             core_hash=b"" if core is None else _sha256(core).digest(),
+            detail_hash=None if detail is None else _sha256(detail).digest(),
+            auth=log.auths.get(index),
         )
 
     def _key_of(self, log: int, staged: Mapping[int, _Branch]) -> bytes | None:
@@ -437,7 +437,7 @@ class Space:
         self._open_block(branch, epoch_key)
         key = branch.epoch_key(index // EPOCH_LEAVES)
         assert key is not None
-        leaf = act_leaf(one.body.KIND, t, one.obj, salt(key, index), core, detail, None)
+        leaf = act_leaf(one.body.KIND, t, one.obj, key, index, core, detail, one.auth)
         branch.entries.append(
             Entry(
                 EntryRef(log, index),
@@ -449,9 +449,11 @@ class Space:
                 branch.lamport(index),
                 branch.seen_now,
                 _sha256(core).digest(),
+                None if detail is None else _sha256(detail).digest(),
+                one.auth,
             )
         )
-        branch.push(StoredLeaf(log, index, leaf, core, detail, None), t)
+        branch.push(StoredLeaf(log, index, leaf, core, detail, one.auth), t)
         _note_grant(branch, index, one.body)
 
     @staticmethod
@@ -603,8 +605,7 @@ class Space:
                 if found is None:  # the sender must begin where the block does
                     raise self._gap(own, index)
                 epoch_key = found
-            salt_ = sha256(epoch_key + index.to_bytes(8, "big")).digest()[:SALT_BYTES]
-            leaf = act_leaf(kind, t, obj, salt_, core, detail, auth)
+            leaf = act_leaf(kind, t, obj, epoch_key, index, core, detail, auth)
             body = from_array(kind, array)
             if type(body) is Unreadable:
                 check_plain(array)
@@ -615,7 +616,10 @@ class Space:
             lamport += 1
             if index >= known_from:
                 name = EntryRef(own, index)
-                branch.entries.append(Entry(name, kind, t, obj, body, words, lamport, seen, sha256(core).digest()))
+                hash_ = None if detail is None else sha256(detail).digest()
+                branch.entries.append(
+                    Entry(name, kind, t, obj, body, words, lamport, seen, sha256(core).digest(), hash_, auth)
+                )
             branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
         return None
 

@@ -74,7 +74,8 @@ BODIES_SHOWN = [
     (
         Grant("Paying officer", None, "", (Duty.PAYING,), "JPY", 500, None, DAY, None),
         {"post": "Paying officer", "key": None, "age_recipient": "", "duties": ["paying"], "currency": "JPY",
-         "per_act": "500", "total": None, "until": "2027-01-01", "trained_on": None},
+         "per_act": "500", "total": None, "until": "2027-01-01", "trained_on": None,
+         "officer_key": None, "acting_for": None, "replaces": None},
     ),
     (
         Revoke(3, (Cut(17, 5, bytes(32)),), Reason.NOT_STATED),

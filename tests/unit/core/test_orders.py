@@ -7,13 +7,13 @@ import pytest
 from tests.cast import CODES, IN, JP
 from tests.scenario import Story
 
-from tallystick.core.entries import ADMIN_KINDS, Duty, Kind
+from tallystick.core.entries import DESK_KINDS, Duty, Kind
 from tallystick.core.findings import FINDINGS
 from tallystick.core.orders import DUTY_SIDES, LIFE, PROPOSALS, STEPS, OrderState, Side, duties_of, open_acts
 
 
 def test_every_business_kind_has_a_row() -> None:
-    assert {step.kind for step in LIFE} == set(Kind) - ADMIN_KINDS
+    assert {step.kind for step in LIFE} == set(Kind) - DESK_KINDS
 
 
 def test_no_two_rows_speak_of_the_same_act_on_the_same_object() -> None:

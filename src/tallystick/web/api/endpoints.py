@@ -21,7 +21,7 @@ from tallystick import __version__
 from tallystick.app import export, fields, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
-from tallystick.core.entries import ADMIN_KINDS, BODIES, DETAIL_REMARK, Draft, Duty, Kind
+from tallystick.core.entries import BODIES, DESK_KINDS, DETAIL_REMARK, Draft, Duty, Kind
 from tallystick.core.errors import LocalError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
 from tallystick.web.api import shapes, tokens
@@ -264,7 +264,7 @@ def journal(
 def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draft:
     """Return the draft of a command, under the warrant of the token's person."""
     kind = fields.kind_named(command.kind)
-    if kind in ADMIN_KINDS:  # whoever could sign these could give themselves any warrant
+    if kind in DESK_KINDS:  # whoever could sign these could give themselves any warrant
         raise LocalError("not-by-program", kind=command.kind)
     on = EntryRef.parse(command.on) if command.on else None
     context = fields.Context()

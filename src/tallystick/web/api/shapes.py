@@ -12,7 +12,7 @@ from tallystick.app import fields, read
 from tallystick.app.index import OrderRow
 from tallystick.app.messages import sentence
 from tallystick.core import calendar
-from tallystick.core.entries import ADMIN_KINDS, BODIES
+from tallystick.core.entries import BODIES, DESK_KINDS
 from tallystick.core.findings import Finding
 from tallystick.core.ledger import Transaction
 from tallystick.core.orders import Line, OpenAct
@@ -295,7 +295,7 @@ class ActCommand(Schema):
     """One act. ``fields`` are those of docs/spec/wire.md for the kind, in a reader's terms; ``who`` is the token's."""
 
     kind: Annotated[str, StringConstraints(max_length=40)] = Field(
-        examples=["receipt"], json_schema_extra={"enum": [fields.kind_name(k) for k in BODIES if k not in ADMIN_KINDS]}
+        examples=["receipt"], json_schema_extra={"enum": [fields.kind_name(k) for k in BODIES if k not in DESK_KINDS]}
     )
     on: EntryName | None = Field(None, description="The entry this act is on.", examples=["17.3"])
     fields: dict[str, Any] = {}
