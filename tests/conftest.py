@@ -34,6 +34,14 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def _nobody_has_asked() -> None:
+    """Each test begins with nothing counted against anybody."""
+    from tallystick.web import limits
+
+    limits.forget()
+
+
 @pytest.fixture
 def door_clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """The clock that links, failures and confirmations run on."""

@@ -36,7 +36,7 @@ def answers(link: HttpLink, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> 
 def test_a_session_token_that_is_no_header_value_is_refused(link: HttpLink, monkeypatch, token: bytes):
     answers(link, monkeypatch, lambda door: (200, token if door == "session" else b"challenge", {}))
     with pytest.raises(RemoteError) as refused:
-        link.exchange(URL, bytes(32), b"", "")
+        link.exchange(URL, bytes(32), bytes(32), b"", "")
     assert refused.value.code == "malformed-bytes"
 
 

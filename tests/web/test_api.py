@@ -23,7 +23,7 @@ from tallystick.cli.demo.director import Director
 from tallystick.core.entries import Duty, Kind
 from tallystick.core.errors import LocalError, StoreUnavailableError
 from tallystick.core.identity import EntryRef
-from tallystick.web import record
+from tallystick.web import limits, record
 from tallystick.web.api import tokens
 from tallystick.web.api.models import ApiToken, Command
 from tallystick.web.people import service
@@ -130,6 +130,34 @@ def test_without_a_token_nothing_is_told(ship: Program):
         answer = Program(ship.node, secret).get("status")
         problem(answer, 401, "token-needed")
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="tallystick"'
+
+
+def test_a_person_without_duties_reads_nothing_through_a_program_either(stage: Stage, programs: Programs):
+    person = stage.make_person("clerk")
+    _row, secret = tokens.make(person, name="curious", scopes=["read", "act"], days=1)
+    program = Program(stage.director.nodes["JP"], secret)
+    for path in ("status", "orders", "findings", "ledger/balances", "ledger/journal", "entries/0.0"):
+        problem(program.get(path), 403, "no-duty-here")
+    problem(program.post("preview", {"kind": "note"}), 403, "no-duty-here")
+    service.Person.objects.filter(pk=person.pk).update(duties=[int(Duty.AUDITOR)])
+    assert program.get("status").status_code == 200
+
+
+def test_a_token_that_runs_wild_is_slowed_down_and_others_are_not(programs: Programs, ship: Program):
+    other = programs.of(*SHIP)
+    for _ in range(limits.TOKENS.most):
+        limits.TOKENS.take(str(ship.row.pk))
+    answer = ship.get("status")
+    told = problem(answer, 429, "too-often")
+    assert answer.headers["Retry-After"] == str(told["facts"]["seconds"])
+    assert other.get("status").status_code == 200
+
+
+def test_an_address_that_guesses_tokens_is_slowed_down_and_good_tokens_are_not(ship: Program):
+    for number in range(limits.BAD_TOKENS.most):
+        problem(Program(ship.node, f"tally_{number:043}").get("status"), 401, "token-needed")
+    problem(Program(ship.node, "tally_one-more").get("status"), 429, "too-often")
+    assert ship.get("status").status_code == 200
 
 
 def test_a_token_lives_until_its_last_second(programs: Programs, token_clock: HandClock):

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,18 +17,17 @@ from django.test import Client
 from tests.nodes import BEGINS_ON, MEMORY, agreed, delivered, held, in_step, paired, request, two_nodes
 from tests.web.doors import Door, Handler, make_certificate, open_door
 
-from tallystick.app import exchange, pairing
+from tallystick.app import exchange, pairing, warrants, write
 from tallystick.app.exchange import SyncResult
-from tallystick.app.node import Node
 from tallystick.app.ports import KNOCKS_MAX, Peer, PeerStatus
 from tallystick.cli.demo.director import AGREEMENT, Director, instant
 from tallystick.core import canonical, space
-from tallystick.core.entries import Kind
+from tallystick.core.entries import Kind, Reason
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 from tallystick.stores.keys import KeyFolder
+from tallystick.web import limits, record
 from tallystick.web import link as link_module
-from tallystick.web import record
-from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, SESSION_CONTEXT, HttpLink, is_this_machine
+from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, HttpLink, is_this_machine, session_message
 from tallystick.web.peering import views, worker
 from tallystick.web.peering.worker import BACK_OFF_FIRST, BACK_OFF_MOST, Worker
 from tallystick.web.visit import visit
@@ -54,19 +54,19 @@ def refused(answer: HttpResponse, status: int, code: str) -> dict[str, object]:
     return told
 
 
-def open_session(client: Client, node: Node, space_id: bytes) -> str:
-    """Return a token, as a partner's node gets one."""
-    key = node.keys.public("writer")
+def session_request(client: Client, director: Director) -> list[bytes]:
+    """Return what Japan's node asks a session of India's with."""
+    node, space_id = director.nodes["JP"], director.desk("IN").id
+    key, answerer = node.keys.public("writer"), director.nodes["IN"].keys.public("writer")
     challenge = knock_at(client, "challenge", canonical.encode([space_id, key])).content
-    signature = node.keys.sign("writer", SESSION_CONTEXT + space_id + challenge)
-    answer = knock_at(client, "session", canonical.encode([space_id, key, challenge, signature]))
-    assert answer.status_code == 200, answer.content
-    return answer.content.decode()
+    return [space_id, key, challenge, node.keys.sign("writer", session_message(space_id, answerer, challenge))]
 
 
 @pytest.fixture
 def token(client: Client, director: Director) -> str:
-    return open_session(client, director.nodes["JP"], director.desk("IN").id)
+    answer = knock_at(client, "session", canonical.encode(session_request(client, director)))
+    assert answer.status_code == 200, answer.content
+    return answer.content.decode()
 
 
 # ---- doors that need no session
@@ -112,7 +112,14 @@ def test_a_full_pending_box_is_said_to_be_full(client: Client, director: Directo
     node = director.nodes["IN"]
     for number in range(KNOCKS_MAX):
         node.store.put_peer(
-            Peer(peer_id=f"x{number}", party="XX", name="X", status=PeerStatus.KNOCK, created_at=0, root_key=bytes(32))
+            Peer(
+                peer_id=f"x{number}",
+                party="XX",
+                name="X",
+                status=PeerStatus.KNOCK,
+                created_at=node.clock.now(),
+                root_key=bytes(32),
+            )
         )
     stranger = two_nodes(tmp_path / "more", stores=MEMORY).nodes["JP"]
     card = pairing.read_card(client.get("/peer/card").content)
@@ -133,12 +140,10 @@ def test_a_stranger_gets_no_challenge(client: Client, director: Director):
 
 
 def test_a_session_is_for_whoever_has_the_key(client: Client, director: Director):
-    node, space_id = director.nodes["JP"], director.desk("IN").id
-    key = node.keys.public("writer")
-    challenge = knock_at(client, "challenge", canonical.encode([space_id, key])).content
-    good = node.keys.sign("writer", SESSION_CONTEXT + space_id + challenge)
+    space_id, key, challenge, good = session_request(client, director)
+    message = session_message(space_id, director.nodes["IN"].keys.public("writer"), challenge)
 
-    for signature in (bytes(64), node.keys.sign("root", SESSION_CONTEXT + space_id + challenge), good[:-1]):
+    for signature in (bytes(64), director.nodes["JP"].keys.sign("root", message), good[:-1]):
         body = canonical.encode([space_id, key, challenge, signature])
         refused(knock_at(client, "session", body), 403, "session-signature")
     for wrong in (b"", b"forged", challenge[:-1], challenge + b"x", bytes([0xFF])):
@@ -148,14 +153,81 @@ def test_a_session_is_for_whoever_has_the_key(client: Client, director: Director
     assert knock_at(client, "session", canonical.encode([space_id, key, challenge, good])).status_code == 200
 
 
-def test_a_challenge_is_good_for_five_minutes(client: Client, director: Director, monkeypatch: pytest.MonkeyPatch):
-    node, space_id = director.nodes["JP"], director.desk("IN").id
-    key = node.keys.public("writer")
-    challenge = knock_at(client, "challenge", canonical.encode([space_id, key])).content
-    signature = node.keys.sign("writer", SESSION_CONTEXT + space_id + challenge)
-    monkeypatch.setattr(views, "CHALLENGE_SECONDS", -1)
-    body = canonical.encode([space_id, key, challenge, signature])
+def test_a_challenge_is_answered_once(client: Client, director: Director):
+    body = canonical.encode(session_request(client, director))
+    assert knock_at(client, "session", body).status_code == 200
     refused(knock_at(client, "session", body), 401, "session-ended")
+    assert knock_at(client, "session", canonical.encode(session_request(client, director))).status_code == 200
+
+
+def test_what_was_signed_for_one_node_opens_no_session_at_another(client: Client, director: Director):
+    """A node that is visited shows India's challenge to Japan, and Japan's signature to India."""
+    space_id, key, challenge, _ = session_request(client, director)
+    middle = director.nodes["JP"].keys.public("root")  # any key but India's writer key
+    signature = director.nodes["JP"].keys.sign("writer", session_message(space_id, middle, challenge))
+    body = canonical.encode([space_id, key, challenge, signature])
+    refused(knock_at(client, "session", body), 403, "session-signature")
+
+
+def test_a_challenge_is_good_for_five_minutes(client: Client, director: Director, monkeypatch: pytest.MonkeyPatch):
+    body = canonical.encode(session_request(client, director))
+    monkeypatch.setattr(views, "CHALLENGE_SECONDS", -1)
+    refused(knock_at(client, "session", body), 401, "session-ended")
+
+
+def test_a_node_whose_key_its_party_revoked_reads_no_more(client: Client, director: Director, token: str):
+    """Whoever took the key, or the laptop it was on."""
+    jp = director.desk("JP")
+    writer = next(index for (party, index), grant in jp.record.grants.items() if party == jp.party and grant.key)
+    write.sign(jp, warrants.revocation(jp, writer, Reason.NOT_STATED))
+    director.exchange()  # the news came by courier, or by another node of theirs
+    refused(knock_at(client, "exchange", b"", Authorization=f"Tallystick {token}"), 403, "writer-revoked")
+    own = canonical.encode([jp.id, director.nodes["JP"].keys.public("writer")])
+    refused(knock_at(client, "challenge", own), 403, "writer-revoked")
+
+
+# ---- how often, and how many at once
+
+
+def test_a_stranger_at_the_doors_is_slowed_down_and_others_are_not(client: Client, director: Director):
+    for _ in range(limits.DOORS.most):
+        assert client.get("/peer/card").status_code == 200
+    told = refused(client.get("/peer/card"), 429, "too-often")
+    assert 0 < told["seconds"] <= limits.MINUTE
+    refused(knock_at(client, "exchange", Authorization="Tallystick forged"), 429, "too-often")
+    assert Client(REMOTE_ADDR="192.0.2.1").get("/peer/card").status_code == 200
+
+
+def test_partners_with_a_session_are_not_slowed_down_by_strangers(client: Client, director: Director, token: str):
+    for _ in range(2 * limits.DOORS.most):
+        knock_at(client, "knock", b"noise")
+    assert knock_at(client, "exchange", b"", Authorization=f"Tallystick {token}").status_code == 200
+
+
+def test_a_few_partners_at_once_and_no_more(client: Client, director: Director):
+    with ExitStack() as all_busy:
+        for _ in range(limits.PARTNERS_AT_ONCE):
+            all_busy.enter_context(limits.one_of_few_partners())
+        refused(client.get("/peer/card"), 503, "node-busy")
+    assert client.get("/peer/card").status_code == 200
+
+
+def test_strangers_who_wait_too_long_make_room(client: Client, director: Director):
+    node = director.nodes["IN"]
+    for number in range(KNOCKS_MAX):
+        node.store.put_peer(
+            Peer(
+                peer_id=f"x{number}",
+                party="XX",
+                name="X",
+                status=PeerStatus.KNOCK,
+                created_at=node.clock.now() - number,
+            )
+        )
+    director.clock.instant += pairing.KNOCK_LIFE - 10
+    Worker(node, HttpLink(node.settings, node.keys)).run_once()
+    left = sum(peer.status is PeerStatus.KNOCK for peer in node.store.peers())
+    assert left == 10
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "Tallystick", "Tallystick forged", "Tallystick a:b:c"])

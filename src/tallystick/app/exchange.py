@@ -16,6 +16,8 @@ from tallystick.core.space import Admission
 
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
 ROUNDS_MAX = 256  # in one sitting: two gigabytes of news
+WAITING_LIFE = 180 * 86_400  # seconds an early bundle is kept for: a lost courier file is missed long before
+_WAITING_SINCE = "waiting-since:"  # and the agreement's id: a small fact of the node
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def _take(desk: Desk, bundle: bytes) -> Received:
     try:
         admission = desk.commit_fresh(stage)
     except GapError:
-        desk.store.put_waiting(desk.id, bundle)
+        since = _forget_old_waiting(desk)
+        digest = desk.store.put_waiting(desk.id, bundle)
+        _remember_waiting(desk, {digest: desk.clock.now(), **since})
         return Received(bundles=1, waiting=len(desk.store.waiting(desk.id)), have=desk.space.sizes())
     except RemoteError as error:
         _set_aside(desk, bundle, error)
@@ -90,6 +94,29 @@ def _take(desk: Desk, bundle: bytes) -> Received:
     if admission is None:
         return Received(bundles=1, told=told)
     return Received(bundles=1, entries=len(admission.entries), leaves=len(admission.leaves), told=told)
+
+
+def _forget_old_waiting(desk: Desk) -> dict[bytes, int]:
+    """Forget early bundles whose gap was not closed for ``WAITING_LIFE``; return since when the others wait.
+
+    Nothing of them was acknowledged, so whoever signed it still has it and sends it again once the gap is closed.
+    """
+    now = desk.clock.now()
+    told = desk.store.recall(_WAITING_SINCE + desk.id.hex())
+    since = {} if told is None else dict(canonical.decode(told))
+    kept = {}
+    for early in desk.store.waiting(desk.id):
+        at = since.get(early.digest, now)
+        if now - at >= WAITING_LIFE:
+            desk.store.drop_waiting(desk.id, early.digest)
+        else:
+            kept[early.digest] = at
+    return kept
+
+
+def _remember_waiting(desk: Desk, since: Mapping[bytes, int]) -> None:
+    rows: list[object] = [[digest, at] for digest, at in sorted(since.items())]
+    desk.store.remember(_WAITING_SINCE + desk.id.hex(), canonical.encode(rows))
 
 
 def _take_waiting(desk: Desk) -> Received:

@@ -580,6 +580,10 @@ _REMOTE = {
         "The administrator of the other node has not confirmed the pairing yet.", "Call them and compare key ids."
     ),
     "session-ended": Message("The session with the other node has ended.", "Try again; a new one is opened by itself."),
+    "writer-revoked": Message(
+        "The other node has seen this node's warrant revoked, and tells it nothing more.",
+        "If this node is to go on, its own administrator grants it a new key.",
+    ),
     "session-signature": Message(
         "The other node could not confirm who is calling.",
         "If this node's key was changed, pair again; otherwise call the partner's administrator.",
@@ -635,6 +639,12 @@ _PEOPLE = {
     "too-many-tries": Message(
         "There were too many tries with this name or from this address.",
         "Wait {minutes} minutes, or ask your administrator for a one-time link.",
+    ),
+    "too-often": Message("The node was asked too often.", "Wait {seconds} seconds, then ask again, more slowly."),
+    "node-busy": Message("The node serves as many partners as it can just now.", "Ask again in a moment."),
+    "no-duty-here": Message(
+        "The person this token belongs to holds no duty here, and so may read nothing.",
+        "Ask an administrator of the node to give them a duty or put them under a warrant.",
     ),
     "confirm-first": Message(
         "It is a while since you proved who you are.", "Confirm it with your password or passkey, then try again."

@@ -23,6 +23,7 @@ from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError,
 
 CARD_MAX = 4_096
 KNOCK_MAX = 64 * 1024  # a card and the terms of an agreement, with room
+KNOCK_LIFE = 30 * 86_400  # seconds that a stranger waits: an administrator comes by in a month, a flood goes by
 NAME_MAX = 100
 URL_MAX = 300
 _CARD_CONTEXT = b"tallystick card v1\n"
@@ -249,11 +250,19 @@ def knocked(node: Node, data: bytes) -> Peer:
     known = node.store.get_peer(peer.peer_id)
     if known is not None:
         return known
+    forget_old_knocks(node)
     for other in node.store.peers():
         if other.root_key == peer.root_key and other.status is PeerStatus.PENDING_OUT:
             raise RemoteError("already-proposed", party=peer.party)
     node.store.put_peer(peer)
     return peer
+
+
+def forget_old_knocks(node: Node) -> None:
+    """Forget strangers who have waited for ``KNOCK_LIFE``; who still wants to pair knocks again."""
+    for peer in node.store.peers():
+        if peer.status is PeerStatus.KNOCK and node.clock.now() - peer.created_at >= KNOCK_LIFE:
+            node.store.remove_peer(peer.peer_id)
 
 
 def confirm(node: Node, peer_id: str, *, compared_key_id: str) -> Desk:

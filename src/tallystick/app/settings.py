@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import tomllib
@@ -36,6 +37,7 @@ class NodeSettings:
     tls_key: str = ""
     partner_ca: str = ""  # certificates that partners' nodes are checked against; default the system's
     allow_plain_http: bool = False  # peering without TLS beyond this machine: refused unless said
+    proxy: str = ""  # the address of the proxy before the node, whose X-Forwarded-For is believed
 
     @property
     def url(self) -> str:
@@ -105,6 +107,14 @@ def _is_address(text: str) -> bool:
     return bool(host) and port.isascii() and port.isdigit() and int(port) < 65_536
 
 
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return text == ""
+    return True
+
+
 def _is_url(text: str) -> bool:
     return text == "" or (
         text.startswith(("http://", "https://")) and len(text) <= 300 and bool(urlsplit(text).hostname)
@@ -118,6 +128,7 @@ _SHAPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "node_name": (lambda v: len(v) <= _NAME_MAX, f"at most {_NAME_MAX} characters"),
     "listen": (_is_address, "an address and a port, such as 127.0.0.1:8101"),
     "public_url": (_is_url, "an address that begins with https:// or http://"),
+    "proxy": (_is_ip, "an IP address"),
     "time_zone": (_is_zone, "not a zone name"),
     "sync_every_seconds": (lambda v: 1 <= v <= 86_400, "1 to 86400"),
 }

@@ -29,9 +29,18 @@ _TOKEN_MAX = 1_024  # characters; ours have about 300
 ANSWER_SECONDS = 1_800  # of one whole answer: 2 MiB at 9.6 kbit/s. The other partners wait meanwhile
 _PART = 65_536
 _CODE = re.compile(r"[a-z0-9-]{1,40}")
-SESSION_CONTEXT = b"tallystick session v1\n"
+_SESSION_CONTEXT = b"tallystick session v2\n"
 CODE_HEADER = "Tallystick-Code"
 HOLDS_HEADER = "Tallystick-Holds"  # digest of what the sender holds: saves sending what is there
+
+
+def session_message(space: bytes, answerer: bytes, challenge: bytes) -> bytes:
+    """Return what a node signs to open a session.
+
+    ``answerer`` is the writer key of the node it means to speak to: without it, that node could show the signature to
+    another one of the agreement and read there under our name.
+    """
+    return _SESSION_CONTEXT + space + answerer + challenge
 
 
 def is_this_machine(url: str) -> bool:
@@ -84,12 +93,15 @@ class HttpLink:
         """Deliver ``body`` to a door that needs no session; return the answer."""
         return self._send("POST", url, door, body, {})
 
-    def exchange(self, url: str, space: bytes, body: bytes, holds: str) -> Reply:
-        """Deliver bundles and return the partner's; opens a session first when there is none, or it has ended."""
+    def exchange(self, url: str, space: bytes, answerer: bytes, body: bytes, holds: str) -> Reply:
+        """Deliver bundles and return the partner's; opens a session first when there is none, or it has ended.
+
+        ``answerer`` is the writer key of the node that should be at ``url``.
+        """
         for fresh in (False, True):
             token = self._tokens.get((url, space))
             if token is None or fresh:
-                token = self._tokens[url, space] = self._open_session(url, space)
+                token = self._tokens[url, space] = self._open_session(url, space, answerer)
             try:
                 return self._ask(
                     "POST", url, "exchange", body, {"Authorization": f"Tallystick {token}", HOLDS_HEADER: holds}
@@ -99,10 +111,10 @@ class HttpLink:
                     raise
         raise AssertionError("the second try returns or raises")
 
-    def _open_session(self, url: str, space: bytes) -> str:
+    def _open_session(self, url: str, space: bytes, answerer: bytes) -> str:
         key = self.keys.public("writer")
         challenge = self._send("POST", url, "challenge", canonical.encode([space, key]), {})
-        signature = self.keys.sign("writer", SESSION_CONTEXT + space + challenge)
+        signature = self.keys.sign("writer", session_message(space, answerer, challenge))
         token = self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {})
         if not (len(token) <= _TOKEN_MAX and token.isascii() and token.decode("ascii").isprintable()):
             raise MalformedBytesError(what="session")  # it goes into a header

@@ -33,11 +33,12 @@ from tallystick.core.errors import (
     TallystickError,
     TooLargeError,
 )
-from tallystick.web import messages
+from tallystick.web import limits, messages
 
 log = logging.getLogger("tallystick.web")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
+OWN_COUNT = ("/api/v1/", "/peer/")  # who asks here has a token or a session that these count by
 RETRY_SECONDS = 5  # a locked database is usually free again by then
 
 # Secrets that could reach a log: one-time links and API tokens (43 characters of base64url), passwords in addresses.
@@ -91,6 +92,27 @@ class Headers:
         return response
 
 
+class Pace:
+    """Slows down who asks more often than a person can: persons by themselves, strangers by address.
+
+    Static files are served before this. The API and partners' doors count for themselves.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        person = getattr(request, "person", None)
+        try:
+            if person is not None:
+                limits.PAGES.take(str(person.pk))
+            elif not request.path.startswith(OWN_COUNT):
+                limits.STRANGERS.take(limits.network_of(request))
+        except limits.TooOftenError as error:
+            return respond(request, error)
+        return self.get_response(request)
+
+
 class Troubles:
     """Turns our errors, and the database's, into the page they deserve."""
 
@@ -123,6 +145,8 @@ def _nothing_to_show_yet(request: HttpRequest, exception: Exception) -> bool:
 def status_of(error: TallystickError) -> int:
     """Return the HTTP status of an error, by whose mistake it is."""
     match error:
+        case limits.TooOftenError():
+            return HTTPStatus.TOO_MANY_REQUESTS
         case TooLargeError():
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         case ForkError():
@@ -158,6 +182,8 @@ def respond(request: HttpRequest, exception: BaseException | None) -> HttpRespon
         response = _page(request, status, messages.of(exception), code=exception.code)
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             response.headers["Retry-After"] = str(RETRY_SECONDS)
+        if isinstance(exception, limits.TooOftenError):
+            response.headers["Retry-After"] = str(exception.facts["seconds"])
         return response
     reference = token()[:10]
     route = request.resolver_match.route if request.resolver_match else "(no page)"
@@ -177,6 +203,7 @@ _TITLES: dict[int, Callable[[], str]] = {
     409: lambda: _("Something moved meanwhile"),
     413: lambda: _("Too large"),
     422: lambda: _("That cannot be done"),
+    429: lambda: _("Too often"),
     500: lambda: _("Our mistake"),
     503: lambda: _("Not available just now"),
 }

@@ -23,14 +23,15 @@ LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
 def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
     """Knock at or exchange with one partner; note in the peer book, and return, how it went."""
     assert peer.space is not None
+    assert peer.writer_key is not None
     now = node.clock.now()
     try:
         desk = node.desk(peer.space)
         if peer.status is PeerStatus.PENDING_OUT and not pairing.has_adopted(desk):
             link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
-        space = peer.space
+        space, answerer = peer.space, peer.writer_key
         result = exchange.sync(
-            desk, lambda body, ours: link.exchange(peer.url, space, body, ours), peer.writer_key, holds=holds
+            desk, lambda body, ours: link.exchange(peer.url, space, answerer, body, ours), answerer, holds=holds
         )
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)

@@ -616,3 +616,19 @@ def test_more_bundles_than_anyone_sends_are_refused(director: Director):
     with pytest.raises(RemoteError) as refused:
         exchange.receive(desk, nothing * (wire.SEQUENCE_MAX + 1))
     assert refused.value.code == "too-large"
+
+
+def test_early_bundles_whose_gap_never_closes_are_forgotten_after_half_a_year(director: Director, monkeypatch):
+    some_news(director, 6)
+    first, *later, last = pieces(director, monkeypatch)
+    jp = director.desk("JP")
+    exchange.receive(jp, last)
+    director.clock.instant += exchange.WAITING_LIFE - 1
+    assert exchange.receive(jp, later[-1]).waiting == 2
+    director.clock.instant += 1
+    assert exchange.receive(jp, later[-1]).waiting == 1, "the older one is forgotten, the younger waits on"
+
+    for bundle in (first, *later, last):  # nothing was lost: whoever signed it still has it
+        exchange.receive(jp, bundle)
+    assert jp.store.waiting(jp.id) == ()
+    assert jp.space.sizes() == director.desk("IN").space.sizes()

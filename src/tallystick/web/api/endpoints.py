@@ -24,6 +24,7 @@ from tallystick.app.node import Desk
 from tallystick.core.entries import BODIES, DESK_KINDS, DETAIL_REMARK, Draft, Duty, Kind
 from tallystick.core.errors import LocalError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
+from tallystick.web import limits
 from tallystick.web.api import shapes, tokens
 from tallystick.web.api.models import ApiToken, Command
 from tallystick.web.record import get_node, signed
@@ -53,7 +54,7 @@ api = Api(
     docs_url=None,  # the interactive page loads scripts from elsewhere; docs/reference/api.md is ours
     auth=tokens.Bearer("read"),
 )
-_PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 422, 503), shapes.Problem)
+_PROBLEMS = dict.fromkeys((400, 401, 403, 404, 409, 422, 429, 503), shapes.Problem)
 
 
 # ---- problems
@@ -72,6 +73,8 @@ def _problem(error: TallystickError, status: int = 0) -> HttpResponse:
     response = HttpResponse(body.model_dump_json(), status=status, content_type=PROBLEM)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, limits.TooOftenError):
+        response["Retry-After"] = str(error.facts["seconds"])
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="tallystick"'
     return response
@@ -79,6 +82,8 @@ def _problem(error: TallystickError, status: int = 0) -> HttpResponse:
 
 _STATUSES = {
     "token-needed": 401,
+    "no-duty-here": 403,
+    "too-often": 429,
     "duty-not-held": 403,
     "not-by-program": 403,
     "no-agreement-yet": 404,

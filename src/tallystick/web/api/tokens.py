@@ -10,6 +10,7 @@ from ninja.security import HttpBearer
 from tallystick.app.clock import SystemClock
 from tallystick.app.ids import token as new_secret
 from tallystick.core.errors import LocalError
+from tallystick.web import limits
 from tallystick.web.api.models import ApiToken
 from tallystick.web.people.models import Person
 
@@ -54,7 +55,12 @@ def _digest(secret: str) -> str:
 
 
 class Bearer(HttpBearer):
-    """Lets a request in that shows a live token with the scope this endpoint needs."""
+    """Lets a request in that shows a live token with the scope this endpoint needs, of a person with some duty.
+
+    Raises:
+        TooOftenError: the token, or an address with tokens that are none, asks too often.
+        LocalError: ``no-duty-here``.
+    """
 
     def __init__(self, scope: str) -> None:
         super().__init__()
@@ -68,7 +74,11 @@ class Bearer(HttpBearer):
             .first()
         )
         if row is None or self.scope not in row.scopes:
+            limits.BAD_TOKENS.take(limits.network_of(request))
             return None
+        limits.TOKENS.take(str(row.pk))
+        if not row.person.duties_held:  # a person who may read nothing does not read through a program
+            raise LocalError("no-duty-here")
         if row.used_at is None or now - row.used_at > 60:
             ApiToken.objects.filter(pk=row.pk).update(used_at=now)
         return row

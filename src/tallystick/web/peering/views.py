@@ -1,8 +1,14 @@
-"""What a partner's node may ask: our card, a knock, a session, an exchange. Everything else is not there."""
+"""What a partner's node may ask: our card, a knock, a session, an exchange. Everything else is not there.
+
+Strangers are counted by address, and only a few partners are served at once (``limits``), so that people's pages stay
+open whatever stands at this door.
+"""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from functools import wraps
 
@@ -12,6 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from tallystick.app import exchange, pairing
+from tallystick.app.ids import token
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import canonical, signing
@@ -25,7 +32,8 @@ from tallystick.core.errors import (
     TallystickError,
     TooLargeError,
 )
-from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, SESSION_CONTEXT
+from tallystick.web import limits
+from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, session_message
 from tallystick.web.record import get_node
 from tallystick.web.visit import note
 
@@ -39,7 +47,7 @@ _View = Callable[[HttpRequest], HttpResponse]
 
 def _refusal(status: int, error: TallystickError) -> HttpResponse:
     # Only what is about the partner's own bytes goes out: our other errors name our files and database.
-    told = error.facts if isinstance(error, RemoteError) else {}
+    told = error.facts if isinstance(error, RemoteError | limits.TooOftenError) else {}
     facts = {name: value for name, value in told.items() if isinstance(value, str | int)}
     return HttpResponse(
         json.dumps(facts), status=status, content_type="application/json", headers={CODE_HEADER: error.code}
@@ -53,7 +61,12 @@ def _door(view: _View) -> _View:
     @wraps(view)
     def opened(request: HttpRequest) -> HttpResponse:
         try:
-            return view(request)
+            with limits.one_of_few_partners():
+                return view(request)
+        except limits.TooOftenError as error:
+            return _refusal(429, error)
+        except limits.BusyError as error:
+            return _refusal(503, error)
         except TooLargeError as error:
             return _refusal(413, error)
         except (ForkError, GapError) as error:
@@ -68,7 +81,20 @@ def _door(view: _View) -> _View:
     return opened
 
 
-_NOT_ALLOWED = frozenset({"stranger", "not-yet-confirmed", "refused-by-administrator", "session-signature"})
+_NOT_ALLOWED = frozenset(
+    {"stranger", "not-yet-confirmed", "refused-by-administrator", "session-signature", "writer-revoked"}
+)
+
+
+def _counted(view: _View) -> _View:
+    """Count who asks without a session; each such request costs us a signature to check or to make."""
+
+    @wraps(view)
+    def counted(request: HttpRequest) -> HttpResponse:
+        limits.DOORS.take(limits.network_of(request))
+        return view(request)
+
+    return counted
 
 
 def _body(request: HttpRequest, limit: int) -> bytes:
@@ -84,12 +110,14 @@ def _body(request: HttpRequest, limit: int) -> bytes:
 
 @_door
 @require_GET
+@_counted
 def card(_request: HttpRequest) -> HttpResponse:
     return _bytes(pairing.own_card(get_node()))
 
 
 @_door
 @require_POST
+@_counted
 def knock(request: HttpRequest) -> HttpResponse:
     peer = pairing.knocked(get_node(), _body(request, pairing.KNOCK_MAX))
     if peer.status is PeerStatus.REFUSED:
@@ -99,39 +127,65 @@ def knock(request: HttpRequest) -> HttpResponse:
 
 @_door
 @require_POST
+@_counted
 def challenge(request: HttpRequest) -> HttpResponse:
     match canonical.decode(_body(request, 256)):
         case [bytes(space), bytes(key)]:
             _partner(get_node(), space, key)
-            return _bytes(tokens.dumps([space.hex(), key.hex()], salt=_CHALLENGE_SALT).encode())
+            return _bytes(tokens.dumps([space.hex(), key.hex(), token()], salt=_CHALLENGE_SALT).encode())
         case _:
             raise MalformedBytesError(what="challenge")
 
 
 @_door
 @require_POST
+@_counted
 def session(request: HttpRequest) -> HttpResponse:
     match canonical.decode(_body(request, 1024)):
         case [bytes(space), bytes(key), bytes(challenge), bytes(signature)]:
             pass
         case _:
             raise MalformedBytesError(what="session")
-    _partner(get_node(), space, key)
+    node = get_node()
+    _partner(node, space, key)
     named = _loads(challenge.decode("ascii", "replace"), salt=_CHALLENGE_SALT, max_age=CHALLENGE_SECONDS)
-    if named != [space.hex(), key.hex()]:
+    if named[:2] != [space.hex(), key.hex()]:
         raise RemoteError("session-ended")
-    if not signing.verify(key, SESSION_CONTEXT + space + challenge, signature):
+    if not signing.verify(key, session_message(space, node.keys.public("writer"), challenge), signature):
         raise RemoteError("session-signature")
-    return _bytes(tokens.dumps(named, salt=_SESSION_SALT).encode())
+    _use_up(challenge)
+    return _bytes(tokens.dumps(named[:2], salt=_SESSION_SALT).encode())
+
+
+_used: dict[bytes, float] = {}  # challenges answered rightly, and when they would have ended
+_using = threading.Lock()
+
+
+def _use_up(challenge: bytes) -> None:
+    """Let a challenge be answered once: who listened on the line gets no session by saying the same again.
+
+    After a restart the challenges of the last minutes could be answered once more: the memory of them is gone.
+    """
+    with _using:
+        now = time.monotonic()
+        for old in [one for one, ends in _used.items() if ends < now]:
+            del _used[old]
+        if challenge in _used:
+            raise RemoteError("session-ended")
+        _used[challenge] = now + CHALLENGE_SECONDS + 1
 
 
 @_door
 @require_POST
 def exchange_bundles(request: HttpRequest) -> HttpResponse:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme != "Tallystick":
-        raise RemoteError("session-ended")
-    space_hex, key_hex = _loads(token, salt=_SESSION_SALT, max_age=SESSION_SECONDS)
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    try:
+        if scheme != "Tallystick":
+            raise RemoteError("session-ended")
+        space_hex, key_hex = _loads(shown, salt=_SESSION_SALT, max_age=SESSION_SECONDS)
+    except RemoteError:
+        limits.DOORS.take(limits.network_of(request))
+        raise
     node = get_node()
     space, key = bytes.fromhex(space_hex), bytes.fromhex(key_hex)
     peer = _partner(node, space, key)
@@ -159,8 +213,17 @@ def _partner(node: Node, space: bytes, key: bytes) -> Peer:
                 raise RemoteError("not-yet-confirmed")
             if peer.status is PeerStatus.REFUSED:
                 raise RemoteError("refused-by-administrator")
+            _require_unrevoked(node, space, key)
             return peer
     raise RemoteError("stranger")
+
+
+def _require_unrevoked(node: Node, space: bytes, key: bytes) -> None:
+    """Refuse a node whose own party has revoked its key: a thief of it reads no more from then on."""
+    desk = node.desks.get(space)
+    grants = [grant for grant in desk.record.grants.values() if grant.key == key] if desk is not None else []
+    if grants and all(grant.revoked for grant in grants):  # none: pairing is under way, nothing of theirs has come
+        raise RemoteError("writer-revoked")
 
 
 def _bytes(data: bytes, headers: dict[str, str] | None = None) -> HttpResponse:

@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from tallystick.app import exchange
+from tallystick.app import exchange, pairing
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
 from tallystick.core.errors import StoreError, TallystickError
@@ -82,6 +82,7 @@ class Worker:
         Raises:
             StoreError: the peer book does not open.
         """
+        pairing.forget_old_knocks(self.node)
         for peer in self.node.store.peers():
             pace = self._paces.setdefault(peer.peer_id, _Pace())
             if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:

@@ -1,0 +1,127 @@
+"""How often one may ask: by person, by token, by address. In memory, because a node is one process (ADR-0012).
+
+Decides the numbers and who is counted as one. A limit keeps a program that runs wild, or a stranger, from taking the
+node's threads from everybody else; it protects no secret by itself. Sign-in has its own, slower counts in the database
+(``people/service.py``), which outlive a restart.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from tallystick.core.errors import LocalError
+
+MINUTE = 60.0
+SUBJECTS_MAX = 10_000  # remembered at once; beyond that the one not seen for longest is forgotten
+
+
+class TooOftenError(LocalError):
+    """Someone asked more often than is allowed; facts: ``seconds`` until they may again."""
+
+    default_code = "too-often"
+
+
+class BusyError(LocalError):
+    """Too many partners' nodes are served at this moment."""
+
+    default_code = "node-busy"
+
+
+@dataclass
+class Limit:
+    """At most ``most`` at once and ``most`` a minute, for each subject: a bucket that fills steadily."""
+
+    most: int
+    now: Callable[[], float] = time.monotonic
+    _left: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def take(self, subject: str) -> None:
+        """Count one.
+
+        Raises:
+            TooOftenError: nothing is left for ``subject``.
+        """
+        with self._lock:
+            at = self.now()
+            left, since = self._left.pop(subject, (float(self.most), at))
+            left = min(float(self.most), left + (at - since) * self.most / MINUTE)
+            self._left[subject] = (max(0.0, left - 1), at) if left >= 1 else (left, at)
+            if len(self._left) > SUBJECTS_MAX:
+                self._left.popitem(last=False)
+        if left < 1:
+            raise TooOftenError(seconds=max(1, math.ceil((1 - left) * MINUTE / self.most)))
+
+    def forget(self) -> None:
+        with self._lock:
+            self._left.clear()
+
+
+PAGES = Limit(600)  # a person: ten pages a second for a minute is no person
+STRANGERS = Limit(300)  # an address whose people have not signed in: a headquarters opening its sign-in pages
+TOKENS = Limit(600)  # a token: a nightly program reads ten orders a second
+BAD_TOKENS = Limit(30)  # an address that shows tokens nobody knows
+DOORS = Limit(60)  # an address at the partners' doors: a session is good for an hour, so a partner needs a few
+ALL = (PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS)
+
+PARTNERS_AT_ONCE = 5  # of the eight threads of ``serve``: three stay for people, whatever partners do
+_partners = threading.BoundedSemaphore(PARTNERS_AT_ONCE)
+
+
+@contextmanager
+def one_of_few_partners() -> Iterator[None]:
+    """Serve a partner's node, unless as many are served now as may be.
+
+    Raises:
+        BusyError: they may come again in a moment.
+    """
+    if not _partners.acquire(blocking=False):
+        raise BusyError
+    try:
+        yield
+    finally:
+        _partners.release()
+
+
+def forget() -> None:
+    """Begin counting anew, as after a restart."""
+    for limit in ALL:
+        limit.forget()
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address that asks.
+
+    Behind the proxy that the setting ``proxy`` names, it is the last one in X-Forwarded-For, which that proxy wrote;
+    whatever stands before it, or comes from elsewhere, the asker may have written.
+    """
+    address: str = request.META.get("REMOTE_ADDR", "")
+    if settings.NODE.proxy and address == settings.NODE.proxy:
+        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(told))
+        except ValueError:
+            return address
+    return address
+
+
+def network_of(request: HttpRequest) -> str:
+    """Return whom to count as one: the address, or the /64 of an IPv6 address, which one household has whole."""
+    address = address_of(request)
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return address
