@@ -211,10 +211,11 @@ def with_signatures():
 def test_what_nodes_write_fits(story):
     keeper, sent = story()
     space, used = keeper.space, set()
-    for bundle in [*sent, space.have_only()]:
+    for bundle in [*sent, space.have_only(), space.have_only(bytes(16))]:
         envelope = wire.read_envelope(bundle)
-        used.add("bundle5" if envelope.have is None else "bundle6")
-        assert fits("bundle5" if envelope.have is None else "bundle6", bundle)
+        form = "bundle5" if envelope.have is None else "bundle6" if envelope.question is None else "bundle7"
+        used.add(form)
+        assert fits(form, bundle)
         body = space.codec.unpack(envelope.codec, envelope.body)
         ranges, at = wire.read_head(body)
         assert fits("bundle-head", body[:at])
@@ -234,7 +235,7 @@ def test_what_nodes_write_fits(story):
                 assert fits(f"core-{kebab(BODIES[Kind(leaf[0])].__name__)}", stored.core)
             if stored.detail is not None:
                 assert fits("segment-detail", stored.detail)
-    assert {"bundle5", "bundle6", "wire-ctx", "leaf-ctx"} <= used
+    assert {"bundle5", "bundle6", "bundle7", "wire-ctx", "leaf-ctx"} <= used
     assert {"wire-detail", "leaf-detail"} <= used or {"wire-auth", "leaf-auth"} <= used
     assert fits("genesis", space.genesis.bytes)
     assert JAPAN_INDIA.code in str(canonical.decode(space.genesis.bytes)[4])

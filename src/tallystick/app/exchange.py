@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from tallystick.app.node import Desk
+from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
 from tallystick.core.bundle import split_sequence
 from tallystick.core.errors import GapError, RemoteError
@@ -15,6 +16,7 @@ from tallystick.core.identity import party_of
 from tallystick.core.space import Admission
 
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
+LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})  # those we exchange with
 ROUNDS_MAX = 256  # in one sitting: two gigabytes of news
 WAITING_LIFE = 180 * 86_400  # seconds an early bundle is kept for: a lost courier file is missed long before
 _WAITING_SINCE = "waiting-since:"  # and the agreement's id: a small fact of the node
@@ -30,6 +32,7 @@ class Received:
     waiting: int = 0
     have: Mapping[int, int] | None = None  # what we hold, when the sender should know
     told: Mapping[int, int] | None = None  # what the sender says it holds
+    questions: tuple[bytes, ...] = ()  # the sender wants to know what we hold; each is answered once
 
     def __add__(self, other: Received) -> Received:
         return Received(
@@ -39,6 +42,7 @@ class Received:
             max(self.waiting, other.waiting),
             other.have or self.have,
             other.told if other.told is not None else self.told,
+            tuple(dict.fromkeys(self.questions + other.questions)),
         )
 
 
@@ -74,11 +78,12 @@ def _split(desk: Desk, data: bytes) -> list[bytes]:
 
 def _take(desk: Desk, bundle: bytes) -> Received:
     told: Mapping[int, int] | None = None
+    question: bytes | None = None
 
     def stage() -> Admission | None:
-        nonlocal told
+        nonlocal told, question
         admission = desk.space.read(bundle)
-        told = admission.have
+        told, question = admission.have, admission.question
         return admission if admission.leaves else None
 
     try:
@@ -91,9 +96,12 @@ def _take(desk: Desk, bundle: bytes) -> Received:
     except RemoteError as error:
         _set_aside(desk, bundle, error)
         raise
+    asked: tuple[bytes, ...] = ()
+    if question is not None and not desk.heard(question, told or {}):
+        asked = (question,)
     if admission is None:
-        return Received(bundles=1, told=told)
-    return Received(bundles=1, entries=len(admission.entries), leaves=len(admission.leaves), told=told)
+        return Received(bundles=1, told=told, questions=asked)
+    return Received(1, len(admission.entries), len(admission.leaves), told=told, questions=asked)
 
 
 def _forget_old_waiting(desk: Desk) -> dict[bytes, int]:
@@ -152,11 +160,13 @@ def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
 def _may_acknowledge(desk: Desk, received: Received) -> bool:
     """Return whether nothing shows that we are behind ourselves: a gap, or a partner that holds more of our logs.
 
-    A node that came back from a backup would otherwise write a second history of its own log.
+    A node that came back from a backup would otherwise write a second history of its own log (``restored``).
     """
     told = received.told or {}
-    return received.have is None and all(
-        size <= desk.space.size(log) for log, size in told.items() if party_of(log) == desk.party
+    return (
+        not desk.closed_logs
+        and received.have is None
+        and all(size <= desk.space.size(log) for log, size in told.items() if party_of(log) == desk.party)
     )
 
 
@@ -169,7 +179,7 @@ def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True
     """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new."""
     with desk.lock:
         desk.refresh()
-        if acknowledging:
+        if acknowledging and not desk.closed_logs:
             acknowledge(desk)
         return desk.space.compose_all(known, desk.sign_checkpoint)
 
@@ -194,6 +204,15 @@ def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
     return {} if log is None else desk.space.known_by(log)
 
 
+def reachable(store: PeerBook, space: bytes) -> frozenset[bytes]:
+    """Return the keys of the nodes that keep this agreement with us and have an address."""
+    return frozenset(
+        peer.writer_key
+        for peer in store.peers()
+        if peer.space == space and peer.url and peer.writer_key and peer.status in LIVE
+    )
+
+
 def sizes_digest(desk: Desk) -> str:
     """Return a short digest of what is held here. Two nodes with the same one have nothing to tell each other.
 
@@ -211,7 +230,7 @@ class Reply:
     holds: str
 
 
-def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply:
+def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, others: Collection[bytes] = ()) -> Reply:
     """Serve a partner's exchange: take in its bundles, return ours with the acknowledgement.
 
     Args:
@@ -219,6 +238,7 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply
         data: The partner's bundles; may be empty.
         writer_key: The partner node's key.
         holds: The partner's ``sizes_digest`` when it asked.
+        others: As in ``sync``.
 
     Raises:
         RemoteError: as ``receive``.
@@ -226,18 +246,29 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "") -> Reply
     received = receive(desk, data) if data else Received()
     with desk.lock:
         desk.refresh()
+        desk.settle(others)
         if data and _may_acknowledge(desk, received):
             acknowledge(desk)
+        told = [desk.space.have_only(question) for question in received.questions]
+        if (asked := desk.question_for(writer_key)) is not None:
+            told.append(desk.space.have_only(asked))
         if sizes_digest(desk) == holds:
-            return Reply(b"", holds)
+            return Reply(b"".join(told), holds)
         known = known_by_partner(desk, writer_key) if received.told is None else received.told
         bundles = in_one_go(news_for(desk, known, acknowledging=False))
-        if received.have is not None or not bundles:
-            bundles.append(desk.space.have_only())
-        return Reply(b"".join(bundles), sizes_digest(desk))
+        if not told and (received.have is not None or not bundles):
+            told.append(desk.space.have_only())
+        return Reply(b"".join(bundles + told), sizes_digest(desk))
 
 
-def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | None, *, holds: str = "") -> SyncResult:
+def sync(
+    desk: Desk,
+    post: Callable[[bytes, str], Reply],
+    writer_key: bytes | None,
+    *,
+    holds: str = "",
+    others: Collection[bytes] = (),
+) -> SyncResult:
     """Exchange with a partner until neither has news.
 
     Each side sends what the other has not acknowledged. When that leaves them apart, because one has lost what it had
@@ -248,6 +279,8 @@ def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | No
         post: Delivers our bundles and the digest of what we hold; returns the partner's reply.
         writer_key: The partner node's key.
         holds: The digest the partner answered with last time, if any.
+        others: Keys of all nodes that can be asked over the network (``reachable``): a node that came back from a
+            backup signs only after each of them has answered or been tried.
 
     Raises:
         PeerUnreachableError: the partner's node does not answer; what was exchanged before stays.
@@ -256,22 +289,29 @@ def sync(desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | No
     done = Received()
     told: Mapping[int, int] | None = None
     asking = False
+    to_answer: tuple[bytes, ...] = ()
+    answered: set[bytes] = set()
     for _ in range(ROUNDS_MAX):
         with desk.lock:
             desk.refresh()
             ours = sizes_digest(desk)
             known = known_by_partner(desk, writer_key) if told is None else told
             bundles = [] if ours == holds else in_one_go(news_for(desk, known, acknowledging=False))
-            if asking:
-                bundles.append(desk.space.have_only())
+            bundles += [desk.space.have_only(question) for question in to_answer]
+            answered.update(to_answer)
+            question = desk.question_for(writer_key) if writer_key is not None else None
+            if asking or question is not None:
+                bundles.append(desk.space.have_only(question))
         reply = post(b"".join(bundles), ours)
         received = receive(desk, reply.body) if reply.body else Received()
+        desk.settle(others)
         if _may_acknowledge(desk, received):
             acknowledge(desk)
         now = sizes_digest(desk)
         moved = now != ours or reply.holds != holds
         done, told, holds = done + received, received.told, reply.holds
-        if now == holds or (asking and not moved):
+        to_answer = tuple(asked for asked in received.questions if asked not in answered)
+        if not to_answer and (now == holds or (asking and not moved)):
             break
         asking = not moved or received.have is not None
     return SyncResult(done, holds)

@@ -335,6 +335,18 @@ _LOCAL = {
         "Order {order} has changed since you looked at it. Nothing was signed.",
         "Look at it again, then decide.",
     ),
+    "restored-not-heard": Message(
+        "This node came back from a backup, and nobody has told it yet what it had signed after that. Nothing was "
+        "signed: it could be a second history of its own log, which every partner would refuse.",
+        "Exchange with a partner, or by courier file there and back. If nobody can be reached, ask for a new writer: "
+        "tallystick writer ask.",
+    ),
+    "restored-still-missing": Message(
+        "This node came back from a backup, and a partner holds {entries} entries of it that are not here again yet. "
+        "Nothing was signed.",
+        "Exchange again, or read the partner's next courier file. If they do not come, ask for a new writer: "
+        "tallystick writer ask.",
+    ),
     "no-root-key-here": Message(
         "Warrants of {party} are signed with its root key, which is not on this node.",
         "Do this at the headquarters node that keeps it.",

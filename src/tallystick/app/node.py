@@ -6,16 +6,20 @@ the truth; memory follows it, and catches up when another process on the same st
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 
+from tallystick.app import restored
 from tallystick.app.index import OrderIndex
-from tallystick.app.ports import Clock, EntryStore, Ids, KeyRing, Store
+from tallystick.app.ports import Clock, EntryStore, HighWater, Ids, KeyRing, Store
+from tallystick.app.restored import Restored, Why
 from tallystick.app.settings import NodeSettings
 from tallystick.core import invariants
 from tallystick.core.agreement import Genesis
-from tallystick.core.errors import HeadMovedError, InvariantError, LocalError
+from tallystick.core.errors import HeadMovedError, InvariantError, LocalError, StoreError
 from tallystick.core.fold import Fold, Record
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.space import Admission, Space
@@ -35,6 +39,7 @@ class Desk:
     clock: Clock
     ids: Ids
     dictionary: bytes
+    high_water: HighWater | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
@@ -53,6 +58,7 @@ class Desk:
         index = OrderIndex(genesis, party)
         index.changed(fold.record.orders)
         self.genesis, self.party, self.space, self.fold, self.index = genesis, party, space, fold, index
+        self._notice_an_old_copy()
 
     @property
     def name(self) -> str:
@@ -94,13 +100,19 @@ class Desk:
         Raises:
             HeadMovedError: another process appended first; call ``refresh`` and stage again.
             StoreUnavailableError: nothing was written and nothing changed.
+            LocalError: as ``require_heard``, for what this node would say itself.
             InvariantError: the entries are stored, and the record made of them breaks a law of the ledger.
         """
         with self.lock:
+            self.require_heard(admission.before.keys() - admission.held.keys())  # what a bundle brings is in ``held``
+            own = self.own_logs & admission.before.keys()
+            if own & admission.held.keys() and self.restored is None:
+                self.mark_restored(Why.HEARD)
             self.store.append(admission)
             self.space.apply(admission)
             changed = self.fold.extend(admission.entries)
             self.index.changed(changed)
+            self._note_signed(own)
             self._require_laws(changed)
 
     def _require_laws(self, orders: Iterable[EntryRef]) -> None:
@@ -126,6 +138,109 @@ class Desk:
                 return admission
             raise HeadMovedError(agreement=self.name)
 
+    # ---- after a restore (``restored``)
+
+    @property
+    def own_logs(self) -> frozenset[int]:
+        """Return the logs this node holds the keys of: its party's admin log at headquarters, and its own."""
+        found = set()
+        if self.keys.has("root"):
+            found.add(self.admin_log)
+        if self.keys.has("writer") and (log := self.space.log_of(self.keys.public("writer"))) is not None:
+            found.add(log)
+        return frozenset(found)
+
+    @property
+    def restored(self) -> Restored | None:
+        """Return what is known of a restore this node has not recovered from yet; None when it may sign."""
+        return restored.recall(self.store, self.id)
+
+    @property
+    def closed_logs(self) -> frozenset[int]:
+        """Return the own logs that must not grow before others have told what they hold of them."""
+        state = self.restored
+        return frozenset() if state is None else self._closed_by(state)
+
+    def _closed_by(self, state: Restored) -> frozenset[int]:
+        return frozenset(log for log in self.own_logs if self.space.key_of(log) in state.keys)
+
+    def require_heard(self, logs: AbstractSet[int]) -> None:
+        """Refuse to say anything in ``logs`` while this node may be behind itself.
+
+        Raises:
+            LocalError: ``restored-not-heard``, or ``restored-still-missing`` when somebody told of entries that have
+                not come back yet.
+        """
+        state = self.restored if logs else None
+        if state is None or not self._closed_by(state).intersection(logs):
+            return
+        missing = state.missing(self.space.sizes())
+        if not missing:
+            raise LocalError("restored-not-heard", agreement=self.name)
+        raise LocalError("restored-still-missing", agreement=self.name, entries=sum(missing.values()))
+
+    def mark_restored(self, why: Why) -> None:
+        """Close the own logs until others have told what they hold of them."""
+        restored.mark(self.store, self.id, why, self.keys, self.clock.now())
+
+    def question_for(self, writer_key: bytes) -> bytes | None:
+        """Return what to ask the node with ``writer_key``; None when there is nothing to ask."""
+        with self.lock:
+            state = self.restored
+            if state is None or not self._closed_by(state):
+                return None
+            if writer_key not in state.questions:
+                asked = {**state.questions, writer_key: restored.new_question(self.ids)}
+                state = replace(state, questions=asked)
+                restored.keep(self.store, self.id, state)
+            return state.questions[writer_key]
+
+    def heard(self, question: bytes, told: Mapping[int, int]) -> bool:
+        """Take in what another node tells to hold; return whether it answers a question of ours."""
+        with self.lock:
+            state = self.restored
+            after = state.hears(question, told, self._closed_by(state)) if state else None
+            if after is not None:
+                restored.keep(self.store, self.id, after)
+            return after is not None
+
+    def not_reached(self, writer_key: bytes) -> None:
+        """Note that the node with ``writer_key`` does not answer now, so that it need not be waited for."""
+        with self.lock:
+            state = self.restored
+            if state is not None and writer_key not in state.tried:
+                restored.keep(self.store, self.id, replace(state, tried=state.tried | {writer_key}))
+
+    def settle(self, others: Iterable[bytes] = ()) -> None:
+        """Open the own logs again when enough was heard: from one other node, and all that anybody told of is here.
+
+        Args:
+            others: Writer keys of nodes that can be asked over the network; each must have answered, or been tried.
+        """
+        with self.lock:
+            state = self.restored
+            if state is None or not state.heard or state.missing(self.space.sizes()):
+                return
+            if set(others) - state.heard - state.tried:
+                return
+            restored.keep(self.store, self.id, None)
+            self._note_signed(self.own_logs)
+
+    def _notice_an_old_copy(self) -> None:
+        """Close the own logs when this node had signed more than its database holds."""
+        known = self.high_water.sizes().get(self.id, {}) if self.high_water is not None else {}
+        if any(size > self.space.size(log) for log, size in known.items() if log in self.own_logs):
+            with contextlib.suppress(StoreError):  # a database that cannot be written is not signed on either
+                if self.restored is None:
+                    self.mark_restored(Why.BEHIND)
+
+    def _note_signed(self, logs: Iterable[int]) -> None:
+        sizes = {log: self.space.size(log) for log in logs}
+        if sizes and self.high_water is not None:
+            self.high_water.note(self.id, sizes)
+
+    # ---- signing
+
     def epoch_key(self, log: int) -> Callable[[int], bytes]:
         """Return what gives the salt key of a new block of ``log``: the same in a preview and when it is signed."""
         return lambda block: self._epoch_keys.setdefault((log, block), self.ids.random_bytes(32))
@@ -149,6 +264,7 @@ class Node:
     clock: Clock
     ids: Ids
     dictionary: bytes
+    high_water: HighWater | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _desks: dict[bytes, Desk] = field(default_factory=dict, repr=False)
 
@@ -198,4 +314,5 @@ class Node:
             clock=self.clock,
             ids=self.ids,
             dictionary=self.dictionary,
+            high_water=self.high_water,
         )

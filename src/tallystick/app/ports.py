@@ -238,6 +238,18 @@ class Store(EntryStore, PeerBook, Protocol):
     """Both in one: what ``tallystick.stores.open_store`` gives."""
 
 
+class HighWater(Protocol):
+    """Knows how far this node has signed, somewhere else than in its store. A hint: it may know too little."""
+
+    def sizes(self) -> Mapping[bytes, Mapping[int, int]]:
+        """Return the size each own log had when it last grew, by space id and log."""
+        ...
+
+    def note(self, space: bytes, sizes: Mapping[int, int]) -> None:
+        """Write down the sizes of own logs, replacing what was known of them; never raises for a disk's trouble."""
+        ...
+
+
 class KeyRing(Protocol):
     """This node's secrets. They never leave it, are never printed, and a node may lack some (a ship has no root key).
 

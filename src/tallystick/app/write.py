@@ -37,6 +37,7 @@ def _stage(desk: Desk, draft: Draft) -> Admission:
     log = desk.admin_log if draft.body.KIND in ADMIN_KINDS else desk.log
     if log == desk.admin_log and not desk.keys.has("root"):
         raise LocalError("no-root-key-here", party=desk.party_code(desk.party))
+    desk.require_heard({log})
     return desk.space.draft(log, [replace(draft, t=draft.t or now)], now, desk.epoch_key(log))
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import click
 
+from tallystick.app import restored
 from tallystick.app import settings as node_settings
+from tallystick.app.settings import NodeSettings
 from tallystick.cli.shell import Shell, json_option, pass_shell, print_json, say
 from tallystick.core.errors import LocalError
 
@@ -61,9 +63,8 @@ def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None)
 
     Never writes over anything.
 
-    The restored node may be behind what it had signed and sent. Exchange with every partner before anything is signed
-    on it, so that it hears its own later entries; a node that signs before that makes a second history, which partners
-    refuse.
+    The restored node may be behind what it had signed and sent. It signs nothing before it has exchanged with a
+    partner, or another node of its party, and has heard its own later entries from it; tallystick status tells.
     """
     from tallystick.stores import open_store
     from tallystick.stores.files import copy_store
@@ -95,9 +96,20 @@ def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None)
             filled.close()
             source.close()
         node_settings.save(moved)
+        _close_logs(moved)
     say(f"Restored into {target}.")
-    say("Before anything is signed here: tallystick sync (or read the partners' courier files), so that this node")
-    say("hears what it had sent after the backup.")
+    say("It signs nothing before it has heard from a partner what it had signed after the backup: tallystick sync,")
+    say("or a courier file there and back (tallystick bundle write, then read the answer).")
+
+
+def _close_logs(settings: NodeSettings) -> None:
+    """Let the node in its new folder remember that it may be behind itself."""
+    from tallystick.stores.node import open_node
+
+    node = open_node(settings.folder)
+    for space in node.store.spaces():
+        restored.mark(node.store, space, restored.Why.RESTORED, node.keys, node.clock.now())
+    node.store.close()
 
 
 def _copy_keys(source: Path, target: Path) -> None:

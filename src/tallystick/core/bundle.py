@@ -4,6 +4,7 @@
 
     [1, space prefix, codec, body, raw]                  a bundle
     [1, space prefix, codec, body, raw, [log, size …]]   the same, telling what the sender holds ("have")
+    [1, space prefix, codec, body, raw, [log, size …], question]   the same, asking, or answering who asked
 
 ``body``, behind a codec, is a CBOR sequence: one head ``[log, from, count …]``, then ``count`` items for each log.
 ``raw`` has, for each log in head order, the 64-byte signature of the checkpoint the receiver rebuilds and the 32-byte
@@ -36,6 +37,7 @@ SEQUENCE_MAX = 4_096  # bundles in one courier file or exchange; each costs the 
 LOGS_MAX = 256  # logs in one bundle; an agreement has a few writers
 ITEM_MAX = 2 * SEGMENT_MAX + 1024  # bytes: core, detail, signature
 VALUES_MAX = 2 * 2**20  # values in the items of one bundle; in Python an empty array of one byte has 72
+QUESTION_BYTES = 16  # nobody guesses them
 PREFIX_MIN, PREFIX_BYTES, PREFIX_MAX = 4, 4, 32  # of the space id; 4 tell a node's agreements apart, the root the rest
 
 CODEC_PLAIN = 0
@@ -126,6 +128,7 @@ class Envelope(NamedTuple):
     body: bytes
     raw: bytes
     have: dict[int, int] | None
+    question: bytes | None
 
 
 class Item(NamedTuple):
@@ -155,7 +158,7 @@ def _first_envelope(data: bytes) -> tuple[Envelope, int]:
         value = decode_prefix(data, max_depth=3)
     except EOFError:
         raise MalformedBytesError(what="bundle ends too early") from None
-    if type(value) is not list or len(value) not in {5, 6}:
+    if type(value) is not list or len(value) not in {5, 6, 7}:
         raise MalformedBytesError(what="bundle")
     version, space, codec, body, raw, *rest = value
     if type(version) is not int or version != VERSION:
@@ -165,10 +168,13 @@ def _first_envelope(data: bytes) -> tuple[Envelope, int]:
     if type(codec) is not int or not 0 <= codec <= UINT_MAX or type(body) is not bytes or type(raw) is not bytes:
         raise MalformedBytesError(what="bundle")
     have = _pairs(rest[0]) if rest else None
+    question = rest[1] if len(rest) > 1 else None
+    if len(rest) > 1 and (type(question) is not bytes or len(question) != QUESTION_BYTES):
+        raise MalformedBytesError(what="bundle", field="question")
     canonical = encode_trusted(value)
     if data[: len(canonical)] != canonical:
         raise MalformedBytesError(what="not the canonical encoding")
-    return Envelope(space, codec, body, raw, have), len(canonical)
+    return Envelope(space, codec, body, raw, have, question), len(canonical)
 
 
 def _pairs(value: object) -> dict[int, int]:
@@ -219,13 +225,23 @@ def split_sequence(data: bytes) -> list[bytes]:
 
 
 def write_envelope(
-    space_id: bytes, codec: Codec, *, body: bytes, raw: bytes, have: Mapping[int, int] | None = None
+    space_id: bytes,
+    codec: Codec,
+    *,
+    body: bytes,
+    raw: bytes,
+    have: Mapping[int, int] | None = None,
+    question: bytes | None = None,
 ) -> bytes:
-    """Return the bundle of these parts."""
+    """Return the bundle of these parts; a ``question`` goes only beside a ``have``."""
     number, packed = codec.pack(body)
     value: list[Any] = [VERSION, space_id[:PREFIX_BYTES], number, packed, raw]
     if have is not None:
         value.append([n for pair in sorted(have.items()) for n in pair])
+    if question is not None:
+        assert have is not None
+        assert len(question) == QUESTION_BYTES
+        value.append(question)
     return encode_trusted(value)
 
 

@@ -73,7 +73,8 @@ class Admission:
 
     ``before`` has the expected size of each log that grows; ``epoch_keys`` are named by (log, block of 256);
     ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``held`` and ``have`` are about the
-    sender of a bundle: the sizes it shows to hold by what it sent, and those it says it holds.
+    sender of a bundle: the sizes it shows to hold by what it sent, and those it says it holds; ``question`` is what it
+    asks, or ours that it answers.
     """
 
     space: bytes
@@ -84,6 +85,7 @@ class Admission:
     entries: tuple[Entry, ...]
     held: Mapping[int, int] = field(default_factory=dict)
     have: Mapping[int, int] | None = None
+    question: bytes | None = None
 
 
 class _Causes:
@@ -500,7 +502,7 @@ class Space:
             raise MalformedBytesError(what="bytes after the items")
         checkpoints = {log: self._check_seal(branches[log], seals[log], branches) for log in branches}
         held = {part.log: part.end for part in ranges}
-        return self._admission(branches, checkpoints=checkpoints, held=held, have=envelope.have)
+        return self._admission(branches, checkpoints=checkpoints, held=held, envelope=envelope)
 
     def _check_writers(self, ranges: Iterable[Range]) -> None:
         """Refuse strangers and gaps before doing any work for them."""
@@ -671,7 +673,7 @@ class Space:
         *,
         checkpoints: Mapping[int, Checkpoint] | None = None,
         held: Mapping[int, int] | None = None,
-        have: Mapping[int, int] | None = None,
+        envelope: wire.Envelope | None = None,
     ) -> Admission:
         grown = {log: branch for log, branch in sorted(branches.items()) if branch.size > branch.base.size}
         acts = [entry for branch in grown.values() for entry in branch.entries]
@@ -692,7 +694,8 @@ class Space:
             checkpoints={log: head for log, head in (checkpoints or {}).items() if head.size > self._sealed(log)},
             entries=tuple(acts),
             held=held or {},
-            have=have,
+            have=envelope.have if envelope else None,
+            question=envelope.question if envelope else None,
         )
         self._staged = admission, {log: branch.hashed() for log, branch in grown.items()}
         return admission
@@ -847,9 +850,14 @@ class Space:
         """Return all bundles of ``news``."""
         return [bundle for bundle, _ in self.news(known, sign)]
 
-    def have_only(self) -> bytes:
-        """Return a bundle that brings nothing and tells which sizes are held here."""
-        return wire.write_envelope(self.id, self.codec, body=wire.write_head(()), raw=b"", have=self.sizes())
+    def have_only(self, question: bytes | None = None) -> bytes:
+        """Return a bundle that brings nothing and tells which sizes are held here.
+
+        Args:
+            question: 16 bytes of our own to ask what the reader holds, or the reader's to answer it.
+        """
+        head = wire.write_head(())
+        return wire.write_envelope(self.id, self.codec, body=head, raw=b"", have=self.sizes(), question=question)
 
     def news(
         self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]

@@ -19,9 +19,11 @@ from tallystick.app.ports import Clock
 from tallystick.app.settings import NodeSettings
 from tallystick.core.errors import LocalError
 from tallystick.stores import open_store, rules
+from tallystick.stores.highwater import HighWaterFile
 from tallystick.stores.keys import KeyFolder
 
 KEYS = ("root", "writer", "age", "web")
+HIGH_WATER = "high-water"
 COURIER = ("courier/in", "courier/out")
 
 
@@ -49,6 +51,7 @@ def open_node(folder: Path | str) -> Node:
         clock=clock_of(settings),
         ids=SystemIds(),
         dictionary=wire_dictionary(),
+        high_water=HighWaterFile(settings.folder / HIGH_WATER),
     )
 
 

@@ -17,7 +17,7 @@ from tallystick.web.link import HttpLink
 
 log = logging.getLogger("tallystick.peering")
 
-LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})
+LIVE = exchange.LIVE
 
 
 def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
@@ -25,17 +25,25 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
     assert peer.space is not None
     assert peer.writer_key is not None
     now = node.clock.now()
+    others = exchange.reachable(node.store, peer.space)
     try:
         desk = node.desk(peer.space)
         if peer.status is PeerStatus.PENDING_OUT and not pairing.has_adopted(desk):
             link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
         space, answerer = peer.space, peer.writer_key
         result = exchange.sync(
-            desk, lambda body, ours: link.exchange(peer.url, space, answerer, body, ours), answerer, holds=holds
+            desk,
+            lambda body, ours: link.exchange(peer.url, space, answerer, body, ours),
+            answerer,
+            holds=holds,
+            others=others,
         )
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)
         note(node, peer.peer_id, tried_at=now, error=error.code)
+        if peer.space in node.desks:
+            node.desk(peer.space).not_reached(peer.writer_key)
+            node.desk(peer.space).settle(others)
         return error
     note(node, peer.peer_id, tried_at=now, seen_at=now)
     if pairing.has_adopted(desk):

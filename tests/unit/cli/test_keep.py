@@ -1,10 +1,12 @@
 """Backups are whole, restores write over nothing, and verification finds any change."""
 
+import json
 import shutil
 import sqlite3
 import stat
 
 import pytest
+from tests.unit.cli.test_act import REQUEST
 
 
 def digest(pair, code="jp"):
@@ -26,7 +28,19 @@ def test_a_backup_restores_to_the_same_node(pair, backup):
     assert told["new"] == told["jp"]
     keys = pair.folder / "new" / "keys"
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys.iterdir()} == {0o600}
-    pair.done("new", "warrant", "grant", "--post", "After the restore", "--duty", "auditor")
+
+
+def test_a_restored_node_signs_when_a_courier_went_there_and_back(pair, backup, tmp_path):
+    (tmp_path / "fields.json").write_text(json.dumps(REQUEST))
+    later = pair.sign("jp", "request", "--fields", tmp_path / "fields.json")
+    pair.carry()
+    pair.done("new", "restore", backup)
+    grant = ["warrant", "grant", "--post", "After the restore", "--duty", "auditor"]
+    assert "code: restored-not-heard" in pair("new", *grant).err
+    for sender, receiver in (("new", "in"), ("in", "new")):
+        pair.done(receiver, "bundle", "read", pair.done(sender, "bundle", "write", "--json").json["file"])
+    assert pair.done("new", "order", "list", "--json").json[0]["order"] == later
+    pair.done("new", *grant)
 
 
 def test_a_backup_without_keys_says_so_and_needs_them_again(pair):

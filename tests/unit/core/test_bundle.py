@@ -82,9 +82,11 @@ def bundle(**changes) -> bytes:
 
 def test_an_envelope_reads_back():
     plain = wire.write_envelope(SPACE, Codec(), body=b"\x80", raw=b"r")
-    assert wire.read_envelope(plain) == (SPACE[:4], 0, b"\x80", b"r", None)
+    assert wire.read_envelope(plain) == (SPACE[:4], 0, b"\x80", b"r", None, None)
     telling = wire.write_envelope(SPACE, Codec(), body=b"\x80", raw=b"", have={16: 5, 0: 3})
     assert wire.read_envelope(telling).have == {0: 3, 16: 5}
+    asking = wire.write_envelope(SPACE, Codec(), body=b"\x80", raw=b"", have={0: 3}, question=b"0123456789abcdef")
+    assert wire.read_envelope(asking)[4:] == ({0: 3}, b"0123456789abcdef")
     assert wire.is_for(SPACE, plain)
     assert not wire.is_for(hashlib.sha256(b"another").digest(), plain)
 
@@ -96,6 +98,8 @@ def test_an_envelope_reads_back():
         bundle(version="1"), bundle(space=SPACE[:3]), bundle(space=SPACE + b"x"), bundle(space="abcd"),
         bundle(codec=-1), bundle(codec=None), bundle(body="text"), bundle(raw=7), bundle(have=[1]), bundle(have=7),
         bundle(have=[1, -1]), bundle(have=[1, 2**53]), bundle(have=[0] * 514), bundle(have=[], more=0),
+        bundle(have=[], question=None), bundle(have=[], question=bytes(15)), bundle(have=[], question=bytes(17)),
+        bundle(have=[], question=bytes(16), more=0), bundle(have=None, question=bytes(16)),
         b"\x85\x18\x01" + bundle()[2:], b"\x9f" + bundle()[1:] + b"\xff", canonical.encode({1: 2}),
     ],
 )  # fmt: skip

@@ -190,7 +190,9 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
     space, key = bytes.fromhex(space_hex), bytes.fromhex(key_hex)
     peer = _partner(node, space, key)
     desk = node.desk(space)
-    reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key, request.headers.get(HOLDS_HEADER, ""))
+    holds = request.headers.get(HOLDS_HEADER, "")
+    others = exchange.reachable(node.store, space)
+    reply = exchange.answer(desk, _body(request, EXCHANGE_MAX), key, holds, others=others)
     note(node, peer.peer_id, seen_at=node.clock.now())
     if peer.status is PeerStatus.PENDING_OUT and pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
