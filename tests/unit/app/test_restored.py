@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.nodes import again, agreed, delivered, in_step, make_node, offered, paired, request, roots
+from tests.nodes import again, agreed, delivered, in_step, make_node, paired, request, roots
 from tests.unit.app.test_exchange import Line
 
 from tallystick.app import courier, exchange, restored, write
