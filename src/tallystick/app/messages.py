@@ -54,6 +54,7 @@ _MONEY = frozenset({"accrued", "amount", "ceiling", "charges", "limit", "sum", "
 _DAYS = frozenset({
     "delivered_on", "need_from", "need_to", "received_on", "until", "valid_from", "valid_to", "valid_until",
 })  # fmt: skip
+_INSTANTS = frozenset({"claimed", "other_claimed"})
 
 
 def _code(members: type[IntEnum]) -> Callable[[int], str]:
@@ -83,11 +84,18 @@ def readable(facts: Mapping[str, object]) -> dict[str, object]:
             return f"{currency} {Money(value, str(currency)).text()}"
         if name in _DAYS:
             return calendar.date_of(value).isoformat()
+        if name in _INSTANTS:
+            return _instant(value)
         if name in {"price", "listed"}:
             return price_text(value)
         return _CODES[name](value) if name in _CODES else value
 
     return {name: tell(name, value) for name, value in facts.items()}
+
+
+def _instant(value: int) -> str:
+    day, seconds = divmod(value, 86_400)
+    return f"{calendar.date_of(day).isoformat()} {seconds // 3600:02}:{seconds % 3600 // 60:02} UTC"
 
 
 # ---- the words
@@ -139,6 +147,17 @@ _FINDINGS = {
     "warrant-currency": Message(
         "The officer's ceiling is in another currency than this order.",
         "Have an officer with a warrant in that currency sign it.",
+    ),
+    # time
+    "dated-before-seen": Message(
+        "This entry says it was written at {claimed}, but it answers {other}, which says {other_claimed}.",
+        "One of the two clocks was wrong, or the entry was dated back. The order in which the two were seen is "
+        "certain; ask both sides about the time.",
+    ),
+    "dated-after-witness": Message(
+        "This entry says it was written at {claimed}, but {other} had seen it and says {other_claimed}.",
+        "One of the two clocks was wrong, or one of the entries is dated wrongly. The order in which the two were "
+        "seen is certain; ask both sides about the time.",
     ),
     # terms
     "not-allowed-category": Message(

@@ -48,6 +48,9 @@ FINDINGS: Mapping[str, Weight] = MappingProxyType({
     "over-act-ceiling": V,
     "over-total-ceiling": V,
     "warrant-currency": V,  # the ceiling is in another currency than the order
+    # time
+    "dated-before-seen": F,  # claims to be older than something of the other party that it had seen
+    "dated-after-witness": F,  # claims to be younger than the other party's first word that had seen it
     # terms
     "not-allowed-category": V,
     "not-allowed-situation": V,

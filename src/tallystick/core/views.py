@@ -32,6 +32,7 @@ from tallystick.core.orders import (
     ProposalView,
 )
 from tallystick.core.running import DeliveryRun, InvoiceRun, LineRun, OrderRun
+from tallystick.core.times import contradictions
 from tallystick.core.warrants import SECONDS_PER_DAY
 
 
@@ -246,6 +247,10 @@ def findings_of(run: OrderRun) -> tuple[Finding, ...]:
                 ("reason", int(difference.reason)),
             )
             found.setdefault(difference.ref, []).append(Finding(code, difference.ref, run.order_id, facts_of))
+    for code, entry, other in contradictions(run.entries, run.shared.genesis.terms.clock_tolerance_seconds):
+        if run.verdicts[entry.ref] is None:
+            claims = (("claimed", entry.t), ("other", str(other.ref)), ("other_claimed", other.t))
+            found.setdefault(entry.ref, []).append(Finding(code, entry.ref, run.order_id, claims))
     currency = run.currency or ""
     for invoice in run.invoices.values():
         rest = invoice.owed
