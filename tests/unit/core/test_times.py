@@ -31,7 +31,8 @@ def claims(*said: tuple[int, int, tuple[int, ...]]) -> list[Entry]:
 
 def told(entries: list[Entry], tolerance: int = 60) -> list[tuple[str, int, int]]:
     order = sorted(entries, key=lambda entry: entry.order_key)
-    return [(code, entries.index(e), entries.index(o)) for code, e, o in contradictions(order, tolerance)]
+    found = contradictions(order, tolerance)
+    return sorted([(code, entries.index(e), entries.index(o)) for code, e, o in found], key=lambda told: told[1:])
 
 
 def test_claims_that_follow_what_was_seen_are_not_told() -> None:
