@@ -19,13 +19,25 @@ from tallystick.app.restored import Restored, Why
 from tallystick.app.settings import NodeSettings
 from tallystick.core import invariants
 from tallystick.core.agreement import Genesis
-from tallystick.core.errors import HeadMovedError, InvariantError, LocalError, StoreError
+from tallystick.core.errors import (
+    BadSignatureError,
+    HeadMovedError,
+    InvariantError,
+    LocalError,
+    RemoteError,
+    StoreError,
+    StoreUnavailableError,
+)
 from tallystick.core.fold import Fold, Record
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.space import Admission, Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
+
+
+def _told(error: RemoteError) -> dict[str, object]:
+    return {name: value for name, value in error.facts.items() if name in {"log", "size", "entry", "what"}}
 
 
 @dataclass
@@ -48,13 +60,31 @@ class Desk:
         self._reload()
 
     def _reload(self) -> None:
-        """Read everything from the store. Pages read without the lock, so memory changes hands when it is whole."""
+        """Read everything from the store. Pages read without the lock, so memory changes hands when it is whole.
+
+        What is stored was checked before, so here only the roots are compared, which costs next to nothing; bytes that
+        the disk has changed so that they no longer read are checked in full, to name them.
+        """
         loaded = self.store.load(self.id)
-        genesis = Genesis.read(loaded.genesis)
+        try:
+            genesis = Genesis.read(loaded.genesis)
+            space = Space.restore(
+                genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, dictionary=self.dictionary
+            )
+            for log, head in sorted(loaded.checkpoints.items()):
+                if head.size > space.size(log) or head.root != space.root(log, head.size):
+                    raise BadSignatureError(log=log, size=head.size)
+            fold = Fold(genesis)
+            fold.extend(space.acts())
+        except RemoteError as error:
+            raise StoreUnavailableError("store-damaged", agreement=self.id.hex(), **_told(error)) from error
+        except Exception as error:  # of the many ways in which trusted bytes can fail to read
+            try:
+                Space.restore(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, verify=True)
+            except RemoteError as found:
+                raise StoreUnavailableError("store-damaged", agreement=self.id.hex(), **_told(found)) from error
+            raise
         party = genesis.party_number(self.party_code_here)
-        space = Space.restore(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, dictionary=self.dictionary)
-        fold = Fold(genesis)
-        fold.extend(space.acts())
         index = OrderIndex(genesis, party)
         index.changed(fold.record.orders)
         self.genesis, self.party, self.space, self.fold, self.index = genesis, party, space, fold, index
@@ -108,6 +138,7 @@ class Desk:
             own = self.own_logs & admission.before.keys()
             if own & admission.held.keys() and self.restored is None:
                 self.mark_restored(Why.HEARD)
+            admission = self.space.seal(admission, self.sign_checkpoint)
             self.store.append(admission)
             self.space.apply(admission)
             changed = self.fold.extend(admission.entries)

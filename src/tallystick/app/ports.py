@@ -129,6 +129,13 @@ class EntryStore(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Raise ``store-damaged`` when what lies beside the record is not as it was written.
+
+        The record itself is checked by what signs it (``app.verify``).
+        """
+        ...
+
     def append(self, admission: Admission) -> None:
         """Keep all of ``admission`` durably, or nothing of it: one database transaction.
 

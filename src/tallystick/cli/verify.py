@@ -59,6 +59,7 @@ def _sources(what: str) -> list[tuple[Loaded, dict[int, str]]]:
         raise LocalError("nothing-to-verify", path=what)
     store = open_store(url)
     try:
+        store.check()
         return [(store.load(space), {}) for space in store.spaces()]
     finally:
         store.close()

@@ -17,7 +17,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint as notes
@@ -699,6 +699,29 @@ class Space:
         )
         self._staged = admission, {log: branch.hashed() for log, branch in grown.items()}
         return admission
+
+    def seal(self, admission: Admission, sign: Callable[[int, bytes], bytes | None]) -> Admission:
+        """Return ``admission``, the last one staged, with the signed heads of own logs that it grows.
+
+        So every leaf on the disk is under a signature, and a disk that changes one cannot do so unnoticed.
+
+        Args:
+            admission: What ``draft``, ``acknowledge`` or ``read`` returned last.
+            sign: As for ``news``.
+        """
+        assert self._staged is not None
+        staged, growths = self._staged
+        assert staged is admission
+        heads = dict(admission.checkpoints)
+        for log, growth in growths.items():
+            if log not in heads:
+                size, root = growth.size, growth.root(growth.size)
+                signature = sign(log, notes.text(self.origin(log), size, root))
+                if signature is not None:
+                    heads[log] = Checkpoint(size, root, signature)
+        sealed = replace(admission, checkpoints=heads)
+        self._staged = sealed, growths
+        return sealed
 
     def _sealed(self, log: int) -> int:
         head = self.checkpoint(log)

@@ -98,6 +98,10 @@ class BookStore(ABC):
         if space not in self.spaces():
             raise rules.unknown_space(space)
 
+    def check(self) -> None:
+        with self._book(write=False):
+            pass  # reading it is the check
+
     def put_waiting(self, space: bytes, bundle: bytes) -> bytes:
         self._require(space)
         with self._book(write=True) as book:

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import cbor2
@@ -38,6 +39,7 @@ from tallystick.core.space import Admission
 from tallystick.stores import rules
 from tallystick.stores.book import Book, BookStore
 
+_SEGMENT = bytes | None
 _SPACE_HEX = 64  # a space id in hexadecimal
 
 
@@ -74,7 +76,7 @@ def read_folder(folder: Path) -> Loaded:
     epoch_keys: dict[tuple[int, int], bytes] = {}
     checkpoints: dict[int, Checkpoint] = {}
     for log, head in _read_heads(folder).items():
-        rows = _read_sequence(folder / f"{log}.log", head.log_bytes, fields=4)
+        rows = _read_sequence(folder / f"{log}.log", head.log_bytes, (bytes, _SEGMENT, _SEGMENT, _SEGMENT))
         if len(rows) != head.size:
             raise _damaged(folder / f"{log}.log", expected=head.size, found=len(rows))
         leaves += [StoredLeaf(log, index, *row) for index, row in enumerate(rows)]
@@ -185,11 +187,11 @@ def _write_heads(folder: Path, heads: Mapping[int, _Head]) -> None:
 
 
 def _read_keys(folder: Path, log: int, head: _Head) -> list[list[Any]]:
-    return _read_sequence(folder / f"{log}.keys", head.keys_bytes, fields=2) if head.keys_bytes else []
+    return _read_sequence(folder / f"{log}.keys", head.keys_bytes, (int, bytes)) if head.keys_bytes else []
 
 
-def _read_sequence(path: Path, committed: int, *, fields: int) -> list[list[Any]]:
-    """Return the arrays in the first ``committed`` bytes of a CBOR sequence."""
+def _read_sequence(path: Path, committed: int, fields: tuple[type | UnionType, ...]) -> list[list[Any]]:
+    """Return the arrays of ``fields`` in the first ``committed`` bytes of a CBOR sequence."""
     data = _read(path)[:committed] if committed else b""
     if len(data) < committed:
         raise _damaged(path, expected=committed, found=len(data))
@@ -201,8 +203,8 @@ def _read_sequence(path: Path, committed: int, *, fields: int) -> list[list[Any]
             rows.append(decoder.decode())
     except (cbor2.CBORDecodeError, ValueError) as error:
         raise _damaged(path, why=str(error)) from error
-    if not all(isinstance(row, list) and len(row) == fields for row in rows):
-        raise _damaged(path, why=f"not a sequence of arrays of {fields}")
+    if not all(isinstance(row, list) and len(row) == len(fields) and all(map(isinstance, row, fields)) for row in rows):
+        raise _damaged(path, why=f"not a sequence of arrays of {len(fields)}")
     return rows
 
 

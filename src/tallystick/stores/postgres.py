@@ -53,7 +53,7 @@ class Postgres:
     clustered = ""
     row_lock = " FOR UPDATE"
     read_only = False
-    failure: type[Exception] = psycopg.Error
+    failure: tuple[type[Exception], ...] = (psycopg.Error,)
 
     def __init__(self, url: str, *, wait_seconds: float) -> None:
         try:
@@ -116,10 +116,13 @@ class Postgres:
     def lock_schema(self, connection: psycopg.Connection) -> None:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
 
+    def check(self, connection: psycopg.Connection) -> None:
+        """The server has its own checksums; what it finds comes as an error when rows are read."""
+
     def backup(self, connection: psycopg.Connection, path: Path) -> bool:  # noqa: ARG002 (the files will do)
         return False
 
-    def unavailable(self, error: Exception) -> StoreUnavailableError:
+    def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:  # noqa: ARG002
         """Return our error for PostgreSQL's; one that no outside cause explains is a broken promise of ours."""
         assert isinstance(error, psycopg.Error)
         state = error.sqlstate or ("08000" if isinstance(error, psycopg.OperationalError) else "")

@@ -9,7 +9,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ def unknown_space(space: bytes) -> LocalError:
     return LocalError("unknown-space", space=space.hex())
 
 
-FORMAT = 1  # of the tables and of the files; it grows when one of them changes
+FORMAT = 1  # of the files; it grows when one of them changes
 
 _DISK_CODES = {
     errno.ENOSPC: "store-full",
@@ -57,10 +57,18 @@ def disk_unavailable(error: OSError, path: Path) -> StoreUnavailableError:
     )
 
 
-def check_format(found: int, **where: object) -> None:
+def check_format(found: int, *, known: int = FORMAT, **where: object) -> None:
     """Raise StoreUnavailableError ``store-too-new`` when files are in a format that a later program wrote."""
-    if found > FORMAT:
-        raise StoreUnavailableError("store-too-new", **where, found=found, known=FORMAT)
+    if found > known:
+        raise StoreUnavailableError("store-too-new", **where, found=found, known=known)
+
+
+ROW_HASH_BYTES = 16  # enough against chance; against somebody who may write to the disk no hash would be
+
+
+def row_hash(values: Sequence[object]) -> bytes:
+    """Return what shows that a row of a small table is as it was written. The record has better: it is signed."""
+    return sha256(canonical.encode_trusted(list(values)))[:ROW_HASH_BYTES]
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,7 +8,9 @@ Decides the tables (all named ``record_…``, beside Django's own) and every sta
 from __future__ import annotations
 
 import os
+import re
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +26,14 @@ from tallystick.stores.sqlite import Sqlite
 if TYPE_CHECKING:
     from tallystick.core.space import Admission
 
+TABLES = 2  # the version of the tables; it grows when one of them changes. 1 had no row hashes
 IDLE_MAX = 8  # connections kept open for the next caller; a node serves few at once
 
 # {blob} and {serial} are the database's words; {clustered} keeps rows in the order of their key, where it can.
+# What is not signed by somebody has the hash of its row beside it, so that a changed disk is noticed.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS record_meta (  -- the schema's version, and what the node remembers
-    name TEXT PRIMARY KEY, value {blob} NOT NULL);
+    name TEXT PRIMARY KEY, value {blob} NOT NULL, row_hash {blob});
 CREATE TABLE IF NOT EXISTS record_spaces (
     no {serial}, id {blob} NOT NULL UNIQUE, genesis {blob} NOT NULL);
 CREATE TABLE IF NOT EXISTS record_heads (
@@ -50,15 +54,24 @@ CREATE TABLE IF NOT EXISTS record_waiting (
     UNIQUE (space, digest));
 CREATE TABLE IF NOT EXISTS record_aside (  -- space is empty for a stranger's
     no {serial}, space {blob} NOT NULL, at BIGINT NOT NULL, code TEXT NOT NULL, facts TEXT NOT NULL,
-    size BIGINT NOT NULL, digest {blob} NOT NULL, body {blob} NOT NULL);
+    size BIGINT NOT NULL, digest {blob} NOT NULL, body {blob} NOT NULL, row_hash {blob});
 CREATE TABLE IF NOT EXISTS record_peers (
     peer_id TEXT PRIMARY KEY, party TEXT NOT NULL, name TEXT NOT NULL, status TEXT NOT NULL, created_at BIGINT NOT NULL,
     space {blob}, url TEXT NOT NULL, age_recipient TEXT NOT NULL, root_key {blob}, writer_key {blob}, genesis {blob},
-    known {blob} NOT NULL, last_seen_at BIGINT, last_tried_at BIGINT, last_error TEXT);
+    known {blob} NOT NULL, last_seen_at BIGINT, last_tried_at BIGINT, last_error TEXT, row_hash {blob});
 """
-_PEER_COLUMNS = ", ".join(rules.PEER_COLUMNS)
-_PEER_MARKS = ", ".join("?" * len(rules.PEER_COLUMNS))
-_PEER_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in rules.PEER_COLUMNS[1:])
+_NAMES = frozenset(re.findall(r"\w+", SCHEMA))
+_META_COLUMNS = ("name", "value")
+_ASIDE_COLUMNS = ("space", "at", "code", "facts", "size", "digest", "body")
+_HASHED = {
+    "record_meta": ("name", _META_COLUMNS),
+    "record_aside": ("no", _ASIDE_COLUMNS),
+    "record_peers": ("peer_id", rules.PEER_COLUMNS),
+}
+_ASIDE_LIST = ", ".join(_ASIDE_COLUMNS)
+_PEER_LIST = ", ".join(rules.PEER_COLUMNS)
+_PEER_MARKS = ", ".join("?" * (len(rules.PEER_COLUMNS) + 1))
+_PEER_UPDATES = ", ".join(f"{name} = excluded.{name}" for name in (*rules.PEER_COLUMNS[1:], "row_hash"))
 
 Rows = list[tuple[Any, ...]]
 
@@ -71,7 +84,7 @@ class Driver(Protocol):
     clustered: str
     row_lock: str  # what makes a SELECT hold its row until the end of the transaction
     read_only: bool
-    failure: type[Exception]  # the base of all its errors
+    failure: tuple[type[Exception], ...]  # the bases of all its errors
 
     def facts(self) -> dict[str, object]: ...
     def connect(self) -> Any: ...
@@ -81,7 +94,8 @@ class Driver(Protocol):
     def execute_many(self, connection: Any, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
     def insert_leaves(self, connection: Any, space: int, leaves: Iterable[StoredLeaf]) -> None: ...
     def lock_schema(self, connection: Any) -> None: ...
-    def unavailable(self, error: Exception) -> StoreUnavailableError: ...
+    def unavailable(self, error: Exception, ours: frozenset[str] = ...) -> StoreUnavailableError: ...
+    def check(self, connection: Any) -> None: ...
     def backup(self, connection: Any, path: Path) -> bool: ...
 
 
@@ -122,7 +136,7 @@ class _Transaction:
         found = self.rows(f"SELECT no FROM record_spaces WHERE id = ?{self._driver.row_lock if lock else ''}", space)
         if not found:
             raise rules.unknown_space(space)
-        return int(found[0][0])
+        return int(found[0][0] or 0)  # it is never nothing, except on a damaged disk
 
     def lock_small_tables(self) -> None:
         self.rows(f"SELECT value FROM record_meta WHERE name = 'schema'{self._driver.row_lock}")
@@ -146,6 +160,7 @@ class SqlStore:
         self._idle: list[Any] = []
         self._inherited: list[Any] = []
         self._pid = os.getpid()
+        self._tables = TABLES
         self._prepare()
 
     # The logs
@@ -160,7 +175,10 @@ class SqlStore:
 
     def spaces(self) -> tuple[bytes, ...]:
         with self._transaction(write=False) as now:
-            return tuple(space for (space,) in now.rows("SELECT id FROM record_spaces ORDER BY no"))
+            found = tuple(space for (space,) in now.rows("SELECT id FROM record_spaces ORDER BY no"))
+        if not all(type(space) is bytes for space in found):
+            raise self._damaged("record_spaces")
+        return found
 
     def sizes(self, space: bytes) -> dict[int, int]:
         with self._transaction(write=False) as now:
@@ -169,7 +187,8 @@ class SqlStore:
     def load(self, space: bytes) -> Loaded:
         with self._transaction(write=False) as now:
             no = now.space_no(space)
-            ((genesis,),) = now.rows("SELECT genesis FROM record_spaces WHERE no = ?", no)
+            found = now.rows("SELECT genesis FROM record_spaces WHERE no = ?", no)
+            heads = now.sizes(no)
             leaves = now.rows(
                 "SELECT log, idx, leaf, core, detail, auth FROM record_leaves WHERE space = ? ORDER BY log, idx", no
             )
@@ -177,6 +196,16 @@ class SqlStore:
             checkpoints = now.rows(
                 "SELECT log, size, root, signature FROM record_checkpoints WHERE space = ? ORDER BY log, size", no
             )
+        genesis = found[0][0] if found else None
+        if type(genesis) is not bytes or rules.sha256(genesis) != space:
+            raise self._damaged("record_spaces")
+        if dict(Counter(row[0] for row in leaves)) != heads:
+            raise self._damaged("record_heads")
+        for table, rows in (("record_epochs", epochs), ("record_checkpoints", checkpoints)):
+            if not all(type(n) is int for row in rows for n in row[:2]) or not all(
+                type(part) is bytes for row in rows for part in row[2:]
+            ):
+                raise self._damaged(table)
         return Loaded(
             genesis,
             [StoredLeaf(*row) for row in leaves],
@@ -225,6 +254,8 @@ class SqlStore:
                 " WHERE space = (SELECT no FROM record_spaces WHERE id = ?) ORDER BY no",
                 space,
             )
+        if not all(type(bundle) is bytes and rules.sha256(bundle) == digest for digest, bundle in found):
+            raise self._damaged("record_waiting")
         return tuple(Waiting(digest, bundle) for digest, bundle in found)
 
     def drop_waiting(self, space: bytes, digest: bytes) -> None:
@@ -238,12 +269,13 @@ class SqlStore:
     def set_aside(self, space: bytes | None, body: bytes, code: str, facts: Mapping[str, object], at: int) -> None:
         new = rules.aside_of(space, body, code, facts, at)
         key = space or b""
+        row = (key, at, code, rules.facts_text(new.facts), new.size, new.digest, new.body)
         with self._transaction(write=True) as now:
             now.lock_small_tables()
             now.rows("DELETE FROM record_aside WHERE space = ? AND digest = ? AND code = ?", key, new.digest, code)
             now.rows(
-                "INSERT INTO record_aside (space, at, code, facts, size, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                *(key, at, code, rules.facts_text(new.facts), new.size, new.digest, new.body),
+                f"INSERT INTO record_aside ({_ASIDE_LIST}, row_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                *(*row, rules.row_hash(row)),
             )
             now.rows(
                 "DELETE FROM record_aside WHERE space = ? AND no NOT IN"
@@ -253,7 +285,7 @@ class SqlStore:
 
     def aside(self) -> tuple[Aside, ...]:
         with self._transaction(write=False) as now:
-            found = now.rows("SELECT space, at, code, facts, size, digest, body FROM record_aside ORDER BY no DESC")
+            found = self._hashed(now, "record_aside", "ORDER BY no DESC")
         return tuple(
             Aside(
                 space=space or None,
@@ -272,33 +304,35 @@ class SqlStore:
     def remember(self, name: str, value: bytes) -> None:
         with self._transaction(write=True) as now:
             now.rows(
-                "INSERT INTO record_meta (name, value) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                "INSERT INTO record_meta (name, value, row_hash) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET value = excluded.value, row_hash = excluded.row_hash",
                 f"node:{name}",
                 value,
+                rules.row_hash((f"node:{name}", value)),
             )
 
     def recall(self, name: str) -> bytes | None:
         with self._transaction(write=False) as now:
-            found = now.rows("SELECT value FROM record_meta WHERE name = ?", f"node:{name}")
-        return found[0][0] if found else None
+            found = self._hashed(now, "record_meta", "WHERE name = ?", f"node:{name}")
+        return found[0][1] if found else None
 
     def remembered(self) -> dict[str, bytes]:
         with self._transaction(write=False) as now:
-            found = now.rows("SELECT name, value FROM record_meta WHERE name <> 'schema' ORDER BY name")
+            found = self._hashed(now, "record_meta", "WHERE name <> 'schema' ORDER BY name")
         return {name.removeprefix("node:"): value for name, value in found}
 
     def peers(self) -> tuple[Peer, ...]:
         with self._transaction(write=False) as now:
-            found = now.rows(f"SELECT {_PEER_COLUMNS} FROM record_peers")
+            found = self._hashed(now, "record_peers")
         return tuple(sorted(map(rules.peer_from, found), key=lambda peer: (peer.created_at, peer.peer_id)))
 
     def get_peer(self, peer_id: str) -> Peer | None:
         with self._transaction(write=False) as now:
-            found = now.rows(f"SELECT {_PEER_COLUMNS} FROM record_peers WHERE peer_id = ?", peer_id)
+            found = self._hashed(now, "record_peers", "WHERE peer_id = ?", peer_id)
         return rules.peer_from(found[0]) if found else None
 
     def put_peer(self, peer: Peer) -> None:
+        row = rules.peer_row(peer)
         with self._transaction(write=True) as now:
             now.lock_small_tables()
             if peer.status is PeerStatus.KNOCK:
@@ -309,14 +343,35 @@ class SqlStore:
                 )
                 rules.check_knocks(pending)
             now.rows(
-                f"INSERT INTO record_peers ({_PEER_COLUMNS}) VALUES ({_PEER_MARKS})"
+                f"INSERT INTO record_peers ({_PEER_LIST}, row_hash) VALUES ({_PEER_MARKS})"
                 f" ON CONFLICT (peer_id) DO UPDATE SET {_PEER_UPDATES}",
-                *rules.peer_row(peer),
+                *(*row, rules.row_hash(row)),
             )
 
     def remove_peer(self, peer_id: str) -> None:
         with self._transaction(write=True) as now:
             now.rows("DELETE FROM record_peers WHERE peer_id = ?", peer_id)
+
+    def _hashed(self, now: _Transaction, table: str, where: str = "", *values: object) -> Rows:
+        """Return rows of a small table, each checked to be as it was written."""
+        columns = _HASHED[table][1]
+        shown = "row_hash" if self._tables > 1 else "NULL"
+        found = now.rows(f"SELECT {', '.join(columns)}, {shown} FROM {table} {where}", *values)
+        if self._tables > 1 and not all(rules.row_hash(row[:-1]) == row[-1] for row in found):
+            raise self._damaged(table)
+        return [row[:-1] for row in found]
+
+    def _damaged(self, table: str) -> StoreUnavailableError:
+        return StoreUnavailableError("store-damaged", **self._driver.facts(), table=table)
+
+    def check(self) -> None:
+        with self._connection() as connection:
+            self._driver.check(connection)
+        for space in self.spaces():
+            self.waiting(space)
+        self.peers()
+        self.aside()
+        self.remembered()
 
     # Copies
 
@@ -362,7 +417,7 @@ class SqlStore:
         except self._driver.failure as error:
             if connection is not None:
                 connection.close()
-            raise self._driver.unavailable(error) from error
+            raise self._driver.unavailable(error, _NAMES) from error
         except BaseException:
             if connection is not None:
                 self._give_back(connection)
@@ -392,17 +447,28 @@ class SqlStore:
         connection.close()
 
     def _prepare(self) -> None:
-        """Make the tables, or check that they are the ones we know."""
+        """Make the tables, or check that they are the ones we know; older ones are brought up to ours."""
         if not self._driver.read_only:
             with self._transaction(write=True) as now:
                 self._driver.lock_schema(now.connection)
                 words = {name: getattr(self._driver, name) for name in ("blob", "serial", "clustered")}
                 for statement in SCHEMA.format(**words).rstrip().rstrip(";").split(";\n"):
                     now.rows(statement)
-                now.rows(
-                    "INSERT INTO record_meta (name, value) VALUES ('schema', ?) ON CONFLICT (name) DO NOTHING",
-                    b"%d" % rules.FORMAT,
-                )
+                found = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
+                if not found:
+                    now.rows("INSERT INTO record_meta (name, value) VALUES ('schema', ?)", b"%d" % TABLES)
+                elif found[0][0] == b"1":
+                    self._add_row_hashes(now)
         with self._transaction(write=False) as now:
-            ((value,),) = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
-        rules.check_format(int(value), **self._driver.facts())
+            found = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
+        if not found or type(found[0][0]) is not bytes or not found[0][0].isdigit():
+            raise self._damaged("record_meta")
+        self._tables = int(found[0][0])
+        rules.check_format(self._tables, known=TABLES, **self._driver.facts())
+
+    def _add_row_hashes(self, now: _Transaction) -> None:
+        for table, (key, columns) in _HASHED.items():
+            now.rows(f"ALTER TABLE {table} ADD COLUMN row_hash {self._driver.blob}")
+            for name, *row in now.rows(f"SELECT {key}, {', '.join(columns)} FROM {table}"):
+                now.rows(f"UPDATE {table} SET row_hash = ? WHERE {key} = ?", rules.row_hash(row), name)
+        now.rows("UPDATE record_meta SET value = ? WHERE name = 'schema'", b"%d" % TABLES)

@@ -48,7 +48,10 @@ class Sqlite:
     serial = "INTEGER PRIMARY KEY"
     clustered = " WITHOUT ROWID"
     row_lock = ""  # BEGIN IMMEDIATE already lets one writer in at a time
-    failure: type[Exception] = sqlite3.Error
+    failure: tuple[type[Exception], ...] = (
+        sqlite3.Error,
+        UnicodeDecodeError,
+    )  # the second when the driver reads the damaged text of an error
 
     def __init__(self, path: str, *, wait_seconds: float) -> None:
         plain, _, query = path.partition("?")
@@ -138,6 +141,12 @@ class Sqlite:
     def lock_schema(self, connection: _Connection) -> None:
         """BEGIN IMMEDIATE has done it."""
 
+    def check(self, connection: _Connection) -> None:
+        """Raise ``store-damaged`` unless SQLite finds its pages, rows and indexes to fit each other."""
+        ((found,),) = self.execute(connection, "PRAGMA integrity_check(1)")
+        if found != "ok":
+            raise StoreUnavailableError("store-damaged", **self.facts(), reason=found)
+
     def backup(self, connection: _Connection, path: Path) -> bool:
         """Copy the whole file as it is now, other programs' tables too; writers need not wait."""
         part = path.with_name(path.name + ".part")
@@ -152,14 +161,21 @@ class Sqlite:
             raise rules.disk_unavailable(error, path) from error
         return True
 
-    def unavailable(self, error: Exception) -> StoreUnavailableError:
-        """Return our error for SQLite's; one that no outside cause explains is a broken promise of ours."""
-        assert isinstance(error, sqlite3.Error)
+    def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:
+        """Return our error for SQLite's; one that no outside cause explains is a broken promise of ours.
+
+        Args:
+            error: One of ``failure``.
+            ours: Names of tables and columns that were made: if one is unknown now, the disk has changed it.
+        """
         code = _CODES.get(_primary(error))
+        unreadable = isinstance(error, UnicodeDecodeError) or "Could not decode" in str(error)
+        if code is None and (unreadable or str(error).rpartition(": ")[2] in ours):
+            code = "store-damaged"
         assert code is not None, f"SQLite refused our statement: {error}"
         return StoreUnavailableError(code, **self.facts(), reason=str(error))
 
 
-def _primary(error: sqlite3.Error) -> int:
+def _primary(error: Exception) -> int:
     """Return SQLite's primary result code, the low byte of the extended one; 0 when the driver itself complains."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

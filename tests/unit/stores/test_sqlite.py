@@ -188,10 +188,47 @@ def test_two_that_make_the_same_file_at_once_take_turns(monkeypatch: pytest.Monk
 
 def test_a_database_of_a_newer_program_is_left_alone(store: SqlStore, path: Path):
     with closing(sqlite3.connect(path)) as newer, newer:
-        newer.execute("UPDATE record_meta SET value = ? WHERE name = 'schema'", [b"2"])
+        newer.execute("UPDATE record_meta SET value = ? WHERE name = 'schema'", [b"3"])
     with pytest.raises(StoreUnavailableError) as refused:
         SqlStore(f"sqlite:///{path}")
-    assert (refused.value.code, refused.value.facts) == ("store-too-new", {"path": str(path), "found": 2, "known": 1})
+    assert (refused.value.code, refused.value.facts) == ("store-too-new", {"path": str(path), "found": 3, "known": 2})
+
+
+def test_tables_of_the_first_version_are_brought_up_to_ours(store: SqlStore, path: Path):
+    store.remember("heard", b"yes")
+    store.set_aside(None, b"hello?", "wrong-agreement", {}, at=6)
+    kept = (store.remembered(), store.aside())
+    store.close()
+    with closing(sqlite3.connect(path)) as older, older:
+        for table in ("record_meta", "record_aside", "record_peers"):
+            older.execute(f"ALTER TABLE {table} DROP COLUMN row_hash")
+        older.execute("UPDATE record_meta SET value = ? WHERE name = 'schema'", [b"1"])
+    assert (SqlStore(f"sqlite:///{path}?mode=ro").remembered(), SqlStore(f"sqlite:///{path}").aside()) == kept
+    again = SqlStore(f"sqlite:///{path}")
+    again.check()
+    assert (again.remembered(), again.aside()) == kept
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("record_meta", "SET value = x'00' WHERE name = 'node:heard'"),
+        ("record_aside", "SET at = at + 1"),
+        ("record_heads", "SET size = size - 1"),
+        ("record_spaces", "SET genesis = x'00'"),
+        ("record_checkpoints", "SET root = 'text'"),
+    ],
+)
+def test_a_row_that_is_not_as_it_was_written_is_named(store: SqlStore, path: Path, table: str, change: str):
+    store.remember("heard", b"yes")
+    store.set_aside(None, b"hello?", "wrong-agreement", {}, at=6)
+    space = space_of(store)
+    store.check()
+    with closing(sqlite3.connect(path)) as disk, disk:
+        disk.execute(f"UPDATE {table} {change}")
+    with pytest.raises(StoreUnavailableError) as refused:
+        store.check() or store.load(space)
+    assert (refused.value.code, refused.value.facts) == ("store-damaged", {"path": str(path), "table": table})
 
 
 def test_the_tables_of_others_in_the_same_file_stay_and_are_in_a_backup(store: SqlStore, path: Path, tmp_path: Path):
