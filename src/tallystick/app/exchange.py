@@ -288,7 +288,7 @@ def sync(
     """
     done = Received()
     told: Mapping[int, int] | None = None
-    asking = False
+    asking = asked = False
     to_answer: tuple[bytes, ...] = ()
     answered: set[bytes] = set()
     for _ in range(ROUNDS_MAX):
@@ -300,6 +300,8 @@ def sync(
             bundles += [desk.space.have_only(question) for question in to_answer]
             answered.update(to_answer)
             question = desk.question_for(writer_key) if writer_key is not None else None
+            if asked and not bundles and question is None:  # each has heard what the other holds, and cannot help
+                break
             if asking or question is not None:
                 bundles.append(desk.space.have_only(question))
         reply = post(b"".join(bundles), ours)
@@ -309,10 +311,12 @@ def sync(
             acknowledge(desk)
         now = sizes_digest(desk)
         moved = now != ours or reply.holds != holds
+        informed = told is not None or received.told is None  # else the next round knows better where to begin
         done, told, holds = done + received, received.told, reply.holds
-        to_answer = tuple(asked for asked in received.questions if asked not in answered)
-        if not to_answer and (now == holds or (asking and not moved)):
+        to_answer = tuple(asked_us for asked_us in received.questions if asked_us not in answered)
+        if not to_answer and (now == holds or (asking and informed and not moved)):
             break
+        asked = asking and not moved
         asking = not moved or received.have is not None
     return SyncResult(done, holds)
 

@@ -1,0 +1,764 @@
+"""One simulated world under one seed: who sits where, what happens next, and what goes wrong.
+
+Each step one thing happens, chosen by the seed's dice: an officer acts, two nodes exchange, a courier leaves or
+arrives, a machine stops, a link breaks, a liar lies. Faults are drawn by a weather of their own for each seed, so that
+some worlds are calm and others have little else but one sort of fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from random import Random
+from typing import Any
+
+from simulation import officers
+from simulation.laws import InvariantBroken, Laws, order_digests, own_log
+from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, Seat, Time, copy_of
+from tallystick.app import courier, exchange, pairing, write
+from tallystick.app.node import Desk
+from tallystick.app.ports import Peer, PeerStatus
+from tallystick.core import space as space_module
+from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
+from tallystick.core.bundle import split_sequence
+from tallystick.core.calendar import parse_day
+from tallystick.core.entries import Cut, Draft, Duty, Entry, Grant, Reason, Revoke
+from tallystick.core.errors import (
+    ActRefusedError,
+    GapError,
+    LocalError,
+    PeerUnreachableError,
+    RemoteError,
+    StoreUnavailableError,
+    TallystickError,
+)
+from tallystick.core.quantity import Rounding
+from tallystick.stores.memory import MemoryStore
+
+BEGINS = parse_day("2027-01-11") * 86_400
+ENDS = parse_day("2160-01-01") * 86_400  # days end in 2169
+CODES = (("JP", "JPY"), ("IN", "INR"), ("AU", "AUD"))
+NODES_MAX = 6
+HOUR, DAY = 3600, 86_400
+ROUNDS_MAX = 12  # in which everybody meets everybody at the end
+CALM_ROUND_TRIPS = 3  # of a visit nothing disturbs
+FAULTS = (
+    "request lost", "answer lost", "sent twice", "delayed", "truncated", "garbled", "old answer", "crash",
+    "disk trouble", "partition", "clock wrong", "courier lost", "courier twice", "courier misdelivered",
+    "courier damaged", "backup restored", "stranger's bytes",
+)  # fmt: skip
+
+
+@dataclass
+class Letter:
+    """Something on its way: a courier file, or bytes of the wire that come late."""
+
+    due: int
+    to: str
+    data: bytes
+    key: bytes | None  # of the sender, on the wire; None for a courier file
+    holds: str = ""
+
+
+@dataclass
+class Tally:
+    """What happened, in numbers."""
+
+    steps: int = 0
+    seconds: int = 0  # of simulated time
+    acts: int = 0
+    visits: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    findings: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)  # acts that app.write refused, by code
+    turned_away: Counter[str] = field(default_factory=Counter)  # bytes that a node refused, by code
+
+    def add(self, other: Tally) -> None:
+        for name, value in vars(other).items():
+            mine = getattr(self, name)
+            if isinstance(mine, Counter):
+                mine.update(value)
+            else:
+                setattr(self, name, mine + value)
+
+
+class World:
+    """Everything in one seed."""
+
+    def __init__(self, seed: int, *, say: Callable[[str], None] = lambda _: None) -> None:
+        self.seed = seed
+        self.say = say
+        self.dice = Random(f"tallystick world {seed}")
+        self.time = Time(BEGINS + self.dice.randrange(365) * DAY)
+        self.began = self.time.instant
+        self.laws = Laws()
+        self.tally = Tally()
+        self.mail: list[Letter] = []
+        self.apart: dict[frozenset[str], int] = {}  # pairs that cannot reach each other, until when
+        self.mending: list[tuple[int, Seat]] = []  # disks in trouble, until when
+        self.answers: dict[tuple[str, str], exchange.Reply] = {}  # the last one of a pair, to be sent again
+        self.seats: dict[str, Seat] = {}
+        dice = self.dice
+        self.steps = dice.choice((80, 200, 200, 400, 400, 700))
+        self.pace = dice.choice((600, HOUR, 6 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY))  # seconds between steps, about
+        self.weather = {name: dice.choice((0.0, 0.0, 0.3, 1.0, 1.0, 3.0)) for name in FAULTS}
+        self.bother = dice.choice((0.0, 0.05, 0.15, 0.4))  # how much of the traffic meets a fault
+        self.small_bundles = dice.random() < 0.3
+        self._settle()
+
+    # ---- who sits where
+
+    def _settle(self) -> None:
+        dice = self.dice
+        parties = CODES[: dice.choice((2, 2, 2, 3))]
+        counts = dict.fromkeys([code for code, _ in parties], 1)
+        for _ in range(dice.choice((0, 0, 1, 2, 4))):
+            if sum(counts.values()) < NODES_MAX:
+                counts[dice.choice(parties)[0]] += 1
+        for code, _ in parties:
+            for number in range(counts[code]):
+                self._seat(code if not number else f"{code}{number + 1}", code, home=not number)
+        homes = [seat for seat in self.seats.values() if seat.home]
+        if len(homes) == 2 and dice.random() < 0.5:
+            self._pair(*homes)
+        else:
+            self._found(homes, {code: (currency,) for code, currency in parties})
+        self.space = homes[0].space
+        self._introduce()
+        for seat in homes:
+            self._grant_ships(seat)
+        self._meet_all(homes)
+        for seat in self.seats.values():
+            if not seat.home:
+                self._launch(seat)
+        for seat in homes:
+            self._grant_officers(seat)
+        self._meet_all(list(self.seats.values()))
+        if dice.random() < 0.4:
+            liar = dice.choice(list(self.seats.values()))
+            liar.honest = False
+        for seat in self.seats.values():
+            self.laws.look(seat)
+        self.say(
+            f"seed {self.seed}: {len(self.seats)} nodes {', '.join(self.seats)}, {self.steps} steps of about "
+            f"{self.pace / HOUR:.1f} h, liar: {', '.join(s.name for s in self.seats.values() if not s.honest) or 'none'}"
+        )
+
+    def _seat(self, name: str, party: str, *, home: bool) -> None:
+        seat = Seat(
+            name=name,
+            party=party,
+            keys=Keys(name, party, root=home),
+            clock=NodeClock(self.time),
+            dice=NodeDice(f"{self.seed} {name}"),
+            disk=Disk(MemoryStore()),
+            home=home,
+        )
+        seat.boot()
+        self.seats[name] = seat
+
+    def _pair(self, first: Seat, second: Seat) -> None:
+        """By the product's own pairing, each administrator comparing the other's key id."""
+        card = pairing.read_card(pairing.own_card(second.running))
+        knock = pairing.propose(
+            first.running, card, profile="JPIN", name="sim.example/jp-in", compared_key_id=card.key_id
+        )
+        peer = pairing.knocked(second.running, knock)
+        pairing.confirm(
+            second.running, peer.peer_id, compared_key_id=pairing.read_card(pairing.own_card(first.running)).key_id
+        )
+        (first.space,) = first.running.desks
+        second.space = first.space
+
+    def _found(self, homes: list[Seat], currencies: dict[str, tuple[str, ...]]) -> None:
+        """By hand: an agreement of several parties, or with other terms; the product's pairing knows two."""
+        dice = self.dice
+        genesis = Genesis(
+            name="sim.example/several",
+            version=1,
+            parties=tuple(Party(seat.party, seat.settings.party_name, seat.keys.public("root")) for seat in homes),
+            terms=replace(
+                JAPAN_INDIA,
+                currencies=currencies,
+                rounding=dice.choice((Rounding.HALF_UP, Rounding.HALF_EVEN)),
+                claim_window_days=dice.choice((5, 30, 365)),
+                volume_tolerance_permille=dice.choice((0, 5)),
+            ),
+            schema_hash=pairing._schema_hash(),
+            dictionary_hash=exchange.hashlib.sha256(homes[0].running.dictionary).digest(),
+            nonce=homes[0].dice.random_bytes(16),
+        )
+        for seat in homes:
+            pairing._adopt(seat.running, genesis)
+            seat.space = genesis.space_id
+
+    def _introduce(self) -> None:
+        """Write every node into every other's peer book."""
+        genesis = next(iter(self.seats.values())).desk.genesis
+        for seat, other in self._ordered_pairs():
+            seat.space = genesis.space_id
+            if not seat.home:
+                seat.disk.create_space(genesis.bytes)
+            if all(peer.writer_key != other.key for peer in seat.disk.peers()):
+                seat.disk.put_peer(self._peer(other, genesis))
+
+    def _peer(self, other: Seat, genesis: Genesis) -> Peer:
+        return Peer(
+            peer_id=f"{other.name}-{other.key.hex()[:8]}",
+            party=other.party,
+            name=other.name,
+            status=PeerStatus.CONFIRMED,
+            created_at=self.time.instant,
+            space=genesis.space_id,
+            age_recipient=other.keys.age_recipient(),
+            root_key=None,
+            writer_key=other.key,
+            genesis=genesis.bytes,
+        )
+
+    def _ordered_pairs(self) -> Iterator[tuple[Seat, Seat]]:
+        for one, other in combinations(list(self.seats.values()), 2):
+            yield one, other
+            yield other, one
+
+    def _grant_ships(self, home: Seat) -> None:
+        for ship in self.seats.values():
+            if ship.party == home.party and not ship.home:
+                write.sign(home.desk, Draft(self._writer_grant(ship)))
+
+    def _writer_grant(self, ship: Seat) -> Grant:
+        return Grant(
+            post=ship.name, key=ship.key, age_recipient=ship.keys.age_recipient(), duties=(), currency="",
+            per_act=None, total=None, until=None, trained_on=None,
+        )  # fmt: skip
+
+    def _launch(self, ship: Seat) -> None:
+        """A ship leaves with everything its headquarters holds, on a stick."""
+        home = self.seats[ship.party]
+        peer = next(p for p in home.disk.peers() if p.writer_key == ship.key)
+        file = courier.write(home.running, home.desk, peer, everything=True)
+        courier.read(ship.running, file.data)
+
+    def _grant_officers(self, home: Seat) -> None:
+        for duty in Duty:
+            for _ in range(self.dice.choice((1, 1, 2))):
+                write.sign(home.desk, Draft(self._officer(home, duty)))
+
+    def _officer(self, home: Seat, duty: Duty) -> Grant:
+        dice = self.dice
+        limited = dice.random() < 0.25
+        currency = home.desk.genesis.terms.currencies_for(dice.choice(home.desk.genesis.parties).code)[0]
+        today = self.time.day
+        return Grant(
+            post=f"{duty.name.lower()} of {home.party}", key=None, age_recipient="", duties=(duty,),
+            currency=currency if limited else "",
+            per_act=dice.choice((None, 10**5, 10**7, 10**9)) if limited else None,
+            total=dice.choice((None, 10**6, 10**8)) if limited else None,
+            until=dice.choice((None, None, None, today + 400, today + 2_000)),
+            trained_on=today,
+        )  # fmt: skip
+
+    def _meet_all(self, seats: list[Seat]) -> None:
+        """Everybody exchanges with everybody, undisturbed, until nobody has news."""
+        for _ in range(ROUNDS_MAX):
+            before = [seat.desk.space.sizes() for seat in seats]
+            for one, other in combinations(seats, 2):
+                self._visit_calmly(one, other)
+            if before == [seat.desk.space.sizes() for seat in seats]:
+                return
+        raise InvariantBroken("I16", f"{ROUNDS_MAX} rounds of calm exchange and still news")
+
+    # ---- time
+
+    def run(self) -> Tally:
+        """Run the whole seed; raises InvariantBroken."""
+        with self._module_limits():
+            for _ in range(self.steps):
+                self._step()
+            self._heal()
+        self._count()
+        return self.tally
+
+    @contextmanager
+    def _module_limits(self) -> Iterator[None]:
+        """Some worlds split everything into many small bundles."""
+        kept = space_module.SPLIT_ITEMS, exchange.POST_BYTES
+        if self.small_bundles:
+            space_module.SPLIT_ITEMS, exchange.POST_BYTES = 5, 500
+        try:
+            yield
+        finally:
+            space_module.SPLIT_ITEMS, exchange.POST_BYTES = kept
+
+    def _step(self) -> None:
+        self.tally.steps += 1
+        self._pass_time()
+        self._deliver_mail()
+        does = self._choose()
+        does()
+        for seat in self.seats.values():
+            self.laws.look(seat)
+
+    def _pass_time(self) -> None:
+        dice = self.dice
+        gap = int(dice.expovariate(1 / self.pace))
+        if dice.random() < 0.01:
+            gap += dice.randrange(20, 150) * DAY  # nothing happens for months
+        if self.time.instant + gap > ENDS:
+            gap = 0
+        self.time.instant += gap
+        self.tally.seconds += gap
+        self.apart = {pair: until for pair, until in self.apart.items() if until > self.time.instant}
+        for until, seat in self.mending:
+            if until <= self.time.instant:
+                seat.disk.trouble = ""
+        self.mending = [(until, seat) for until, seat in self.mending if until > self.time.instant]
+
+    def _choose(self) -> Callable[[], None]:
+        weights: dict[Callable[[], None], float] = {
+            self._act: 50,
+            self._visit: 34,
+            self._send_courier: 5,
+            self._administer: 1.5,
+            self._light_fuse: 1.2 * self.weather["crash"],
+            self._restart: 0.3,
+            self._break_link: 0.8 * self.weather["partition"],
+            self._trouble_disk: 0.5 * self.weather["disk trouble"],
+            self._set_clock_wrong: 0.5 * self.weather["clock wrong"],
+            self._back_up: 0.6,
+            self._restore: 0.3 * self.weather["backup restored"],
+            self._stranger: 0.8 * self.weather["stranger's bytes"],
+            self._idle: 1,
+        }
+        return self.dice.choices(list(weights), list(weights.values()))[0]
+
+    def _any_seat(self) -> Seat:
+        return self.dice.choice(list(self.seats.values()))
+
+    def _two_seats(self) -> tuple[Seat, Seat]:
+        one, other = self.dice.sample(list(self.seats.values()), 2)
+        return one, other
+
+    # ---- crashes
+
+    @contextmanager
+    def _on(self, seat: Seat) -> Iterator[None]:
+        """Whatever happens inside may stop the machine of ``seat``, which then starts again, or find its disk full."""
+        try:
+            yield
+        except Crash:
+            self._rise(seat)
+        except StoreUnavailableError as error:
+            if not seat.disk.trouble:
+                raise
+            self.tally.refused[error.code] += 1
+
+    def _rise(self, seat: Seat) -> None:
+        self.tally.faults["crash"] += 1
+        self.say(f"  {seat.name} crashed and starts again")
+        seat.boot()
+        self.laws.forget(seat)
+        self.laws.look(seat)
+
+    def _light_fuse(self) -> None:
+        self._any_seat().disk.fuse = Fuse(self.dice.randrange(4), after=self.dice.random() < 0.5)
+
+    def _restart(self) -> None:
+        seat = self._any_seat()
+        self.tally.faults["restart"] += 1
+        seat.boot()
+        self.laws.forget(seat)
+
+    def _trouble_disk(self) -> None:
+        seat = self._any_seat()
+        seat.disk.trouble = self.dice.choice(("store-full", "store-read-only", "store-locked"))
+        self.mending.append((self.time.instant + int(self.dice.expovariate(1 / (3 * DAY))), seat))
+        self.tally.faults[f"disk trouble: {seat.disk.trouble}"] += 1
+
+    def _set_clock_wrong(self) -> None:
+        seat = self._any_seat()
+        years = 365 * DAY
+        seat.clock.error = self.dice.choice((0, 0, 300, -300, 5 * HOUR, -DAY, 3 * years, -20 * years))
+        if seat.clock.error:
+            self.tally.faults["clock wrong"] += 1
+
+    def _break_link(self) -> None:
+        one, other = self._two_seats()
+        months = self.dice.choice((0.1, 1, 3, 8))
+        self.apart[frozenset((one.name, other.name))] = self.time.instant + int(months * 30 * DAY)
+        self.tally.faults["partition"] += 1
+
+    def _idle(self) -> None:
+        """I16: two nodes in step say nothing to each other."""
+        one, other = self._two_seats()
+        if self._disturbed(one, other):
+            return
+        if self._said(one, other, self._visit_calmly(one, other)) != (0, 0):
+            raise InvariantBroken("I16", f"{one.name} and {other.name} are in step and still talk")
+
+    def _disturbed(self, *seats: Seat) -> bool:
+        broken = any(seat.disk.trouble or seat.disk.fuse for seat in seats)
+        return broken or self._cannot_meet(*[seat.name for seat in seats])
+
+    def _cannot_meet(self, *names: str) -> bool:
+        return frozenset(names) in self.apart
+
+    # ---- backups
+
+    def _back_up(self) -> None:
+        seat = self._any_seat()
+        seat.backup = seat.disk.image()
+
+    def _restore(self) -> None:
+        seat = self._any_seat()
+        if seat.backup is None:
+            return
+        self.tally.faults["backup restored"] += 1
+        self.say(f"  {seat.name} lost its disk and came back from a backup")
+        fuse = seat.disk.fuse
+        seat.disk = Disk(copy_of(seat.backup))
+        seat.disk.fuse = fuse
+        seat.lost_memory = True
+        seat.boot()
+        self.laws.forget(seat)
+        # What was on its way is lost with it: nobody else may hold more of its log than the others know.
+        self.mail = [letter for letter in self.mail if letter.to == seat.name]
+        self._hear(seat)
+
+    def _hear(self, seat: Seat) -> None:
+        """Its operator lets it hear everybody before anybody signs here again."""
+        for other in self.seats.values():
+            other.disk.trouble, other.disk.fuse = "", None
+        seat.disk.fuse = None
+        for _ in range(2):
+            for other in self.seats.values():
+                if other is not seat:
+                    news = exchange.news_for(other.desk, seat.desk.space.sizes(), acknowledging=False)
+                    exchange.receive(seat.desk, b"".join(news))
+        seat.lost_memory = False
+        kept: Counter[int] = Counter()
+        for one in self.seats.values():
+            kept |= Counter(one.desk.space.sizes())
+        self.laws.lost(kept)
+
+    # ---- acts
+
+    def _act(self) -> None:
+        seat = self._any_seat()
+        with self._on(seat):
+            desk = seat.desk
+            day = max(1, seat.clock.now() // DAY)
+            wrong = self.dice.random() < (0.15 if seat.honest else 0.4)
+            draft = officers.draft(desk, self.dice, day, wrong=wrong, remark=f"said at {seat.name}")
+            if draft is None:
+                return
+            if not seat.honest and self.dice.random() < 0.5:
+                self._force(seat, draft)
+            else:
+                self._sign(seat, draft)
+
+    def _sign(self, seat: Seat, draft: Draft) -> Entry | None:
+        desk = seat.desk
+        sizes = desk.space.sizes()
+        try:
+            entry = write.sign(desk, draft)
+        except LocalError as error:
+            if not isinstance(error, ActRefusedError) and error.code not in ("field-out-of-limits", "bad-time"):
+                raise
+            self.tally.refused[error.code] += 1
+            if desk.space.sizes() != sizes:
+                raise InvariantBroken("write", f"{seat.name} refused an act and wrote all the same") from error
+            return None
+        self.tally.acts += 1
+        order = desk.record.subject_of(entry.ref)
+        if order is not None and entry.ref in desk.record.orders[order].void:
+            raise InvariantBroken("write", f"{seat.name} signed {entry.ref}, which is void at once")
+        return entry
+
+    def _force(self, seat: Seat, draft: Draft) -> None:
+        """A liar signs what its own program would refuse, with any date it likes."""
+        desk = seat.desk
+        log = own_log(desk)
+        assert log is not None
+        claimed = self.dice.choice((0, 0, -40 * DAY, 400 * DAY, -20 * 365 * DAY))
+        now = max(0, desk.clock.now() + claimed) // 60 * 60
+        try:
+            desk.commit_fresh(lambda: desk.space.draft(log, [replace(draft, t=now)], now, desk.epoch_key(log)))
+        except LocalError as error:
+            self.tally.refused[error.code] += 1
+            return
+        self.tally.acts += 1
+        self.tally.faults["lie: signed what its program refuses, or back-dated"] += 1
+
+    def _administer(self) -> None:
+        """Headquarters grants, or takes back, a warrant."""
+        home = self.dice.choice([seat for seat in self.seats.values() if seat.home])
+        with self._on(home):
+            desk = home.desk
+            granted = [view for (party, _), view in desk.record.grants.items() if party == desk.party]
+            officers_here = [view for view in granted if view.duties and view.revoked is None]
+            if self.dice.random() < 0.5 and len(officers_here) > 6:
+                view = self.dice.choice(officers_here)
+                logs = [log for log in desk.space.sizes() if log % 16 == desk.party and log >= 16]
+                cuts = tuple(
+                    Cut(log, size, desk.space.root(log, size))
+                    for log in logs
+                    for size in (max(0, desk.space.size(log) - self.dice.choice((0, 0, 2))),)
+                )
+                self._sign(home, Draft(Revoke(view.ref.index, cuts, Reason.NOT_STATED)))
+                self._sign(home, Draft(self._officer(home, view.duties[0])))
+            else:
+                self._sign(home, Draft(self._officer(home, self.dice.choice(list(Duty)))))
+
+    # ---- the wire
+
+    def _visit(self) -> None:
+        one, other = self._two_seats()
+        self.tally.visits += 1
+        if self._cannot_meet(one.name, other.name):
+            return
+        watch = self.dice.random() < 0.05
+        before = order_digests(one.desk) if watch else {}
+        sizes = one.desk.space.sizes()
+        with self._on(one):
+            try:
+                result = exchange.sync(
+                    one.desk, lambda body, holds: self._post(one, other, body, holds), other.key,
+                    holds=one.holds.get(other.name, ""),
+                )  # fmt: skip
+                one.holds[other.name] = result.holds
+            except PeerUnreachableError:
+                pass
+            except RemoteError as error:
+                self._turned_away(error)
+            if watch and one.node is not None:
+                self.laws.late_entry(one, before, sizes)
+
+    def _turned_away(self, error: RemoteError) -> None:
+        self.tally.turned_away[error.code] += 1
+
+    def _fault(self, *names: str) -> str:
+        """Return what goes wrong now among ``names``, or nothing."""
+        if self.dice.random() >= self.bother:
+            return ""
+        weights = [self.weather[name] for name in names]
+        if not any(weights):
+            return ""
+        fault = self.dice.choices(names, weights)[0]
+        self.tally.faults[fault] += 1
+        return fault
+
+    def _post(self, one: Seat, other: Seat, body: bytes, holds: str) -> exchange.Reply:
+        self.laws.speaks(one)
+        fault = self._fault(
+            "request lost", "answer lost", "sent twice", "delayed", "truncated", "garbled", "old answer"
+        )
+        lost = PeerUnreachableError(url=other.name, why=fault or "crash")
+        if fault == "request lost":
+            raise lost
+        if fault == "delayed":
+            self.mail.append(Letter(self._later(), other.name, body, one.key, holds))
+            raise lost
+        if fault in ("truncated", "garbled"):
+            body = self._damage(body, fault)
+        if fault == "sent twice":
+            self._answered(one, other, body, holds, lost)
+            self.mail.append(Letter(self._later(), other.name, body, one.key, holds))
+        reply = self._answered(one, other, body, holds, lost)
+        if fault == "answer lost":
+            raise lost
+        if fault == "old answer":
+            reply = self.answers.get((one.name, other.name), reply)
+        self.answers[one.name, other.name] = reply
+        if self._fault("truncated", "garbled"):
+            return exchange.Reply(self._damage(reply.body, "garbled"), reply.holds)
+        return reply
+
+    def _answered(self, one: Seat, other: Seat, body: bytes, holds: str, lost: PeerUnreachableError) -> exchange.Reply:
+        """Let ``other`` answer; what its machine does meanwhile is its own affair."""
+        try:
+            reply = exchange.answer(other.desk, body, one.key, holds)
+        except Crash:
+            self._rise(other)
+            raise lost from None
+        except StoreUnavailableError:
+            if not other.disk.trouble:
+                raise
+            raise lost from None
+        self.laws.speaks(other)
+        return reply
+
+    def _damage(self, data: bytes, how: str) -> bytes:
+        if not data:
+            return data
+        if how == "truncated":
+            return data[: self.dice.randrange(len(data))]
+        changed = bytearray(data)
+        for _ in range(self.dice.choice((1, 1, 3))):
+            changed[self.dice.randrange(len(changed))] ^= 1 << self.dice.randrange(8)
+        return bytes(changed)
+
+    def _later(self) -> int:
+        return self.time.instant + int(self.dice.expovariate(1 / (20 * self.pace)))
+
+    def _visit_calmly(self, one: Seat, other: Seat) -> str:
+        """Exchange with nothing in the way; returns the digest that the other ended with."""
+        rounds = 0
+
+        def post(body: bytes, holds: str) -> exchange.Reply:
+            nonlocal rounds
+            rounds += 1
+            self.laws.speaks(one)
+            reply = exchange.answer(other.desk, body, one.key, holds)
+            self.laws.speaks(other)
+            return reply
+
+        return exchange.sync(one.desk, post, other.key).holds
+
+    def _said(self, one: Seat, other: Seat, holds: str) -> tuple[int, int]:
+        """Return the bytes of bundles both ways, in a visit right after another."""
+        sent = heard = 0
+
+        def post(body: bytes, holds: str) -> exchange.Reply:
+            nonlocal sent, heard
+            reply = exchange.answer(other.desk, body, one.key, holds)
+            sent += len(body)
+            heard += len(reply.body)
+            return reply
+
+        exchange.sync(one.desk, post, other.key, holds=holds)
+        return sent, heard
+
+    # ---- couriers
+
+    def _send_courier(self) -> None:
+        one, other = self._two_seats()
+        with self._on(one):
+            peer = next(p for p in one.disk.peers() if p.writer_key == other.key)
+            try:
+                file = courier.write(one.running, one.desk, peer, everything=self.dice.random() < 0.1)
+            except LocalError as error:
+                if error.code != "nothing-new":
+                    raise
+                return
+            self.laws.speaks(one)
+            fault = self._fault("courier lost", "courier twice", "courier misdelivered", "courier damaged")
+            if fault == "courier lost":
+                return
+            to = self._any_seat().name if fault == "courier misdelivered" else other.name
+            data = self._damage(file.data, "garbled") if fault == "courier damaged" else file.data
+            for _ in range(2 if fault == "courier twice" else 1):
+                self.mail.append(Letter(self.time.instant + int(self.dice.expovariate(1 / (30 * DAY))), to, data, None))
+
+    def _deliver_mail(self) -> None:
+        due = [letter for letter in self.mail if letter.due <= self.time.instant]
+        self.mail = [letter for letter in self.mail if letter.due > self.time.instant]
+        for letter in due:
+            self._deliver(letter)
+
+    def _deliver(self, letter: Letter) -> None:
+        seat = self.seats[letter.to]
+        with self._on(seat):
+            try:
+                if letter.key is None:
+                    courier.read(seat.running, letter.data)
+                else:
+                    exchange.answer(seat.desk, letter.data, letter.key, letter.holds)
+            except RemoteError as error:
+                self._turned_away(error)
+
+    def _stranger(self) -> None:
+        """Bytes that nobody of us wrote."""
+        seat = self._any_seat()
+        dice = self.dice
+        data = dice.choice((
+            dice.randbytes(dice.randrange(200)),
+            b"\x86\x01\x44" + seat.space[:4] + dice.randbytes(40),
+            b"\x85\x01\x44" + seat.space[:4] + b"\x01\x58\x20" + dice.randbytes(32) + b"\x40",
+            b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff",
+            b"\x81" * 5_000,
+        ))  # fmt: skip
+        self.tally.faults["stranger's bytes"] += 1
+        sizes = seat.desk.space.sizes()
+        with self._on(seat):
+            try:
+                exchange.receive(seat.desk, data)
+            except RemoteError as error:
+                self._turned_away(error)
+            if seat.desk.space.sizes() != sizes:
+                raise InvariantBroken("I4", f"{seat.name} took in a stranger's bytes")
+
+    # ---- the end
+
+    def _heal(self) -> None:
+        """Everything works again: all nodes must come to hold and to mean the same."""
+        for seat in self.seats.values():
+            seat.disk.trouble, seat.disk.fuse, seat.clock.error = "", None, 0
+        self.apart.clear()
+        for letter in self.mail:
+            if self.dice.random() < 0.5:
+                self._deliver(letter)
+        self.mail.clear()
+        seats = list(self.seats.values())
+        self._meet_all(seats)
+        for seat in seats:
+            seat.lost_memory = False
+            self.laws.forget(seat)
+            self.laws.look(seat)
+        first = seats[0].desk
+        for seat in seats[1:]:
+            if seat.desk.space.sizes() != first.space.sizes():
+                raise InvariantBroken("I1", f"{seat.name} and {seats[0].name} do not come to hold the same")
+            if seat.desk.record.digest != first.record.digest:
+                raise InvariantBroken("I1", f"{seat.name} and {seats[0].name} do not mean the same in the end")
+            self._waits_for_nothing(seat)
+        self.laws.books(self.dice.choice(seats))
+        self.laws.from_scratch(self.dice.choice(seats), self.dice)
+
+    def _waits_for_nothing(self, seat: Seat) -> None:
+        """A bundle still kept because it came early was damaged on the way: what it waits for does not exist."""
+        for early in seat.desk.store.waiting(seat.space):
+            try:
+                seat.desk.space.read(early.bundle)
+            except GapError:
+                continue
+            raise InvariantBroken("I16", f"{seat.name} keeps a bundle waiting that it could read")
+
+    def _count(self) -> None:
+        desk = next(iter(self.seats.values())).desk
+        for entry in desk.space.acts():
+            self.tally.kinds[entry.kind.name.lower() if hasattr(entry.kind, "name") else _kind(entry.kind)] += 1
+        for finding in desk.record.findings:
+            self.tally.findings[finding.code] += 1
+        for seat in self.seats.values():
+            for where, count in seat.disk.stopped.items():
+                self.tally.faults[f"crash {where}"] += count
+
+    def signature(self) -> str:
+        """Return what tells two runs of one seed apart: everything every node holds and means."""
+        told = [
+            (seat.name, sorted(seat.desk.space.sizes().items()), seat.desk.record.digest.hex())
+            for seat in self.seats.values()
+        ]
+        roots = [seat.desk.space.root(log, size).hex() for seat in self.seats.values() for log, size in
+                 seat.desk.space.sizes().items()]  # fmt: skip
+        return exchange.hashlib.sha256(repr((told, roots, sorted(self.tally.faults.items()))).encode()).hexdigest()[:16]
+
+
+def _kind(number: int) -> str:
+    from tallystick.core.entries import Kind
+
+    return Kind(number).name.lower() if number in Kind.__members__.values() else f"kind {number}"
+
+
+def unexpected(error: BaseException) -> InvariantBroken:
+    """Return the breach that any other exception is: nothing simulated may make the product fail in its own way."""
+    what = f"{type(error).__name__}: {error}"
+    return InvariantBroken("no surprise", what if isinstance(error, TallystickError) else what[:300])
+
+
+__all__ = ["Desk", "Tally", "World", "split_sequence", "Any", "unexpected"]
