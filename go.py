@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Everything a newcomer needs: ``python3 go.py demo | test | bench``.
+"""Everything a newcomer needs: ``python3 go.py demo | test | bench | sim``.
 
 One file, standard library only. Sets up ``.venv`` beside it (with uv when it is on the path, else with the pip that
 is kept in tools/), from locks that pin every package by hash, and runs the project there. A second run installs
@@ -31,7 +31,8 @@ DISK_BYTES = 600 * 2**20  # what an environment for the tests takes, rounded up
 TRIES = 3
 USAGE = """usage: python3 go.py demo [options]   two nodes on this machine, with a year of history (--help for options)
        python3 go.py test [options]   check everything; options go to pytest, which then runs alone
-       python3 go.py bench [options]  measure, beside what others do"""
+       python3 go.py bench [options]  measure, beside what others do
+       python3 go.py sim [options]    simulated years of partners, faults and liars (--seeds N, --replay SEED)"""
 
 
 def say(text: str) -> None:
@@ -166,7 +167,7 @@ def test(extra: "list[str]") -> int:
 
 def main(arguments: "list[str]") -> int:
     what, extra = (arguments[0] if arguments else ""), arguments[1:]
-    if what not in {"demo", "test", "bench"}:
+    if what not in {"demo", "test", "bench", "sim"}:
         say(USAGE)
         return 0 if what in {"-h", "--help"} else 2
     tallystick = install("test" if what == "test" else "run")
@@ -174,7 +175,7 @@ def main(arguments: "list[str]") -> int:
         return test(extra)
     if what == "demo":
         return hand_over([str(tallystick), "demo", *extra])
-    return hand_over([str(PYTHON), "-m", "benchmarks", *extra])
+    return hand_over([str(PYTHON), "-m", "simulation" if what == "sim" else "benchmarks", *extra])
 
 
 if __name__ == "__main__":

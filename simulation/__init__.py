@@ -1,1 +1,1 @@
-"""A deterministic simulation of whole agreements: real app, core and exchange; virtual clock, wire, courier and disk."""
+"""Whole agreements simulated under one seed: real app, core and exchange; virtual clock, wire, courier and disk."""

@@ -16,7 +16,7 @@ from tallystick.core import invariants
 from tallystick.core.entries import ADMIN_KINDS, Kind
 from tallystick.core.errors import TallystickError
 from tallystick.core.fold import fold
-from tallystick.core.identity import EntryRef, log_id, party_of
+from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.log import StoredLeaf
 from tallystick.core.space import Space
 from tallystick.core.warrants import COMMITTING
@@ -82,9 +82,11 @@ class Laws:
 
     def _keeps_its_word(self, seat: Seat, sizes: Mapping[int, int]) -> None:
         """An acknowledged entry is held by its acknowledger for ever (I15, and what a backup may lose)."""
+        promised = self.promised.get(seat.name, {})
         if seat.lost_memory:
+            seat.lost_memory = any(sizes.get(log, 0) < size for log, size in promised.items())
             return
-        for log, size in self.promised.get(seat.name, {}).items():
+        for log, size in promised.items():
             if sizes.get(log, 0) < size:
                 raise InvariantBroken("I15", f"{seat.name} acknowledged {log} up to {size}, holds {sizes.get(log, 0)}")
 
@@ -158,7 +160,7 @@ class Laws:
                         raise InvariantBroken("I10", f"at {seat.name} {ref} passes the total ceiling of its warrant")
 
     def from_scratch(self, seat: Seat, dice: Random) -> None:
-        """I1, I4, I7: the disk's bytes verify, and the same entries in another order and other portions mean the same."""
+        """I1, I4, I7: the disk's bytes verify, and the same entries in another order mean the same."""
         desk = seat.desk
         held = desk.store.load(desk.id)
         try:
@@ -206,7 +208,3 @@ def own_log(desk: Desk) -> int | None:
 
 def order_digests(desk: Desk) -> dict[EntryRef, bytes]:
     return {order: desk.record.order_digest(order) for order in desk.record.orders}
-
-
-def is_of(log: int, party: int) -> bool:
-    return party_of(log) == party

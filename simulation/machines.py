@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,7 +28,7 @@ WRITES = (
 NOWHERE = Path("/nonexistent")  # a simulated node has no folder
 
 
-class Crash(BaseException):  # noqa: N818 - not an error of the program: the machine stopped, nothing may catch it
+class Crash(BaseException):  # not an error of the program: the machine stopped, nothing may catch it
     """The machine stopped in the middle of a write; what its process knew is gone."""
 
 
@@ -195,6 +195,19 @@ def copy_of(store: MemoryStore) -> MemoryStore:
     return copied
 
 
+class Mark:
+    """How far a node has signed, on another disk than its store: survives when that is put back from a backup."""
+
+    def __init__(self) -> None:
+        self.known: dict[bytes, dict[int, int]] = {}
+
+    def sizes(self) -> dict[bytes, dict[int, int]]:
+        return self.known
+
+    def note(self, space: bytes, sizes: Mapping[int, int]) -> None:
+        self.known.setdefault(space, {}).update(sizes)
+
+
 @dataclass
 class Seat:
     """One node of the world: its machine, and the process on it while it runs."""
@@ -209,8 +222,9 @@ class Seat:
     honest: bool = True
     node: Node | None = None
     space: bytes = b""
-    lost_memory: bool = False  # came back from a backup and has not heard from all others yet
+    lost_memory: bool = False  # came back from a backup and does not hold all again that it had acknowledged
     backup: MemoryStore | None = None
+    mark: Mark = field(default_factory=Mark)
     holds: dict[str, str] = field(default_factory=dict)  # by partner: the digest it answered with last
 
     @property
@@ -227,6 +241,7 @@ class Seat:
             clock=self.clock,
             ids=self.dice,
             dictionary=wire_dictionary(),
+            high_water=self.mark,
         )
 
     @property

@@ -56,6 +56,7 @@ from tallystick.core.orders import OpenAct, OrderState, OrderView, open_acts
 
 ENDED = frozenset({OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.VOID})
 _UNITS = (("FOOD", "KGM"), ("SPAR", "EA"), ("POLF", "L15"), ("WATR", "TNE"))
+_SELDOM = {Kind.CORRECTION: 0.2, Kind.NOTE: 0.2, Kind.DECLINE: 0.2, Kind.WITHDRAWAL: 0.3, Kind.CANCELLATION: 0.5}
 _WRONG = (1, -1, 7, -40, 1_000, 10**9)
 
 
@@ -88,38 +89,39 @@ def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | No
         choice = [act for act in possible if act.primary]
         if choice and dice.random() < 0.9:
             break
-        choice = [act for act in possible if act.kind is not Kind.CORRECTION or dice.random() < 0.2]
+        choice = [act for act in possible if dice.random() < _SELDOM.get(act.kind, 1.0)]
         if choice and dice.random() < 0.15:
             break
     if wrong and dice.random() < 0.3:
         return _anything(desk, dice, order, day)
     if not choice or not order.lines:
-        if dice.random() < 0.8:
+        if dice.random() < 0.95:
             return None, None
-        return Note(_officer(desk, dice, tuple(Duty), wrong=wrong)), order.order_id
+        return Note(_officer(desk, dice, day, tuple(Duty), wrong=wrong)), order.order_id
     act = dice.choice(choice)
     return _body(desk, dice, order, act, day, wrong=wrong), act.on
 
 
-def _officer(desk: Desk, dice: Random, duties: tuple[Duty, ...], *, wrong: bool) -> int:
+def _officer(desk: Desk, dice: Random, day: int, duties: tuple[Duty, ...], *, wrong: bool) -> int:
     """Return an officer of this party with one of ``duties``, or some number."""
     grants = [view for (party, _), view in desk.record.grants.items() if party == desk.party and view.duties]
     if wrong and dice.random() < 0.4:
         return dice.choice([view.ref.index for view in grants] or [0]) if dice.random() < 0.7 else dice.randrange(60)
-    fit = [view.ref.index for view in grants if view.revoked is None and set(duties) & set(view.duties)]
-    return dice.choice(fit) if fit else 0
+    fit = [view for view in grants if view.revoked is None and set(duties) & set(view.duties)]
+    still = [view for view in fit if view.until is None or view.until >= day]
+    return dice.choice(still or fit).ref.index if fit else 0
 
 
 def _anything(desk: Desk, dice: Random, order: OrderView, day: int) -> tuple[Body, EntryRef | None]:
     """Return an act that the order does not wait for, on an entry that may not fit."""
-    who = _officer(desk, dice, tuple(Duty), wrong=True)
+    who = _officer(desk, dice, day, tuple(Duty), wrong=True)
     refs = [*order.effective, *order.void] or [order.order_id]
     on = dice.choice(refs)
     line = order.lines[0].line if order.lines else 1
     body = dice.choice([
         Decline(who, Reason.OUTSIDE_AGREEMENT),
         Withdrawal(who, Reason.ENTERED_IN_ERROR),
-        Order(who, _officer(desk, dice, (Duty.FUNDS_CERTIFIER,), wrong=True), dice.randrange(10**7), "an office"),
+        Order(who, _officer(desk, dice, day, (Duty.FUNDS_CERTIFIER,), wrong=True), dice.randrange(10**7), "an office"),
         Acceptance(who, "an account"),
         Cancellation(who, Reason.NO_LONGER_NEEDED),
         Amendment(who, dice.randrange(3), dice.randrange(10**7), (AmendmentLine(line, 5, 1_000_000),)),
@@ -152,7 +154,7 @@ def _request(desk: Desk, dice: Random, day: int, *, wrong: bool) -> Request:
     )  # fmt: skip
     serial = numbers.next_serial(desk, year) - (1 if wrong and dice.random() < 0.3 else 0)
     return Request(
-        _officer(desk, dice, (Duty.REQUESTER,), wrong=wrong), year, max(0, serial), dice.choice(desk.partners),
+        _officer(desk, dice, day, (Duty.REQUESTER,), wrong=wrong), year, max(0, serial), dice.choice(desk.partners),
         dice.choice("abd") if not wrong or dice.random() < 0.8 else "z", day + 3, day + 3 + dice.randrange(20), "INVTZ",
         "a ship", lines,
     )  # fmt: skip
@@ -177,7 +179,7 @@ def _price_list(desk: Desk, dice: Random, day: int, *, wrong: bool) -> PriceList
         for n, (category, unit) in enumerate(_UNITS[: dice.randrange(1, 4)], 1)
     )
     return PriceList(
-        _officer(desk, dice, (Duty.BILLING, Duty.ACCEPTING), wrong=wrong), f"PL-{dice.randrange(6)}",
+        _officer(desk, dice, day, (Duty.BILLING, Duty.ACCEPTING), wrong=wrong), f"PL-{dice.randrange(6)}",
         currency if not wrong else "USD", day, day + dice.randrange(400) - (10 if wrong else 0), PriceBasis.OWN_FORCES,
         lines,
     )  # fmt: skip
@@ -185,7 +187,7 @@ def _price_list(desk: Desk, dice: Random, day: int, *, wrong: bool) -> PriceList
 
 def _body(desk: Desk, dice: Random, order: OrderView, act: OpenAct, day: int, *, wrong: bool) -> Body:
     """Return a body for ``act`` that fits, or nearly."""
-    who = _officer(desk, dice, act.duties, wrong=wrong)
+    who = _officer(desk, dice, day, act.duties, wrong=wrong)
     off = dice.choice(_WRONG) if wrong else 0
     lines = [line for line in order.lines if line.price_micro is not None] or list(order.lines)
     first = lines[0]
@@ -205,7 +207,7 @@ def _body(desk: Desk, dice: Random, order: OrderView, act: OpenAct, day: int, *,
         case Kind.WITHDRAWAL:
             return Withdrawal(who, Reason.NOT_STATED)
         case Kind.ORDER:
-            certifier = _officer(desk, dice, (Duty.FUNDS_CERTIFIER,), wrong=wrong)
+            certifier = _officer(desk, dice, day, (Duty.FUNDS_CERTIFIER,), wrong=wrong)
             return Order(who, certifier, max(0, order.agreed_value + off + dice.choice((0, 50, 5_000))), "an office")
         case Kind.ACCEPTANCE:
             return Acceptance(who, "an account")

@@ -7,24 +7,23 @@ some worlds are calm and others have little else but one sort of fault.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from random import Random
-from typing import Any
 
 from simulation import officers
 from simulation.laws import InvariantBroken, Laws, order_digests, own_log
 from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, Seat, Time, copy_of
-from tallystick.app import courier, exchange, pairing, write
-from tallystick.app.node import Desk
+from tallystick.app import courier, exchange, pairing, restored, write
+from tallystick.app.fields import kind_name
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import space as space_module
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
-from tallystick.core.bundle import split_sequence
-from tallystick.core.calendar import parse_day
+from tallystick.core.calendar import day_text, parse_day
 from tallystick.core.entries import Cut, Draft, Duty, Entry, Grant, Reason, Revoke
 from tallystick.core.errors import (
     ActRefusedError,
@@ -33,7 +32,6 @@ from tallystick.core.errors import (
     PeerUnreachableError,
     RemoteError,
     StoreUnavailableError,
-    TallystickError,
 )
 from tallystick.core.quantity import Rounding
 from tallystick.stores.memory import MemoryStore
@@ -42,6 +40,7 @@ BEGINS = parse_day("2027-01-11") * 86_400
 ENDS = parse_day("2160-01-01") * 86_400  # days end in 2169
 CODES = (("JP", "JPY"), ("IN", "INR"), ("AU", "AUD"))
 NODES_MAX = 6
+_MAY_REFUSE = frozenset({"field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing"})
 HOUR, DAY = 3600, 86_400
 ROUNDS_MAX = 12  # in which everybody meets everybody at the end
 CALM_ROUND_TRIPS = 3  # of a visit nothing disturbs
@@ -71,6 +70,9 @@ class Tally:
     seconds: int = 0  # of simulated time
     acts: int = 0
     visits: int = 0
+    letters: int = 0
+    looks: int = 0
+    worlds: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)
@@ -108,7 +110,6 @@ class World:
         self.weather = {name: dice.choice((0.0, 0.0, 0.3, 1.0, 1.0, 3.0)) for name in FAULTS}
         self.bother = dice.choice((0.0, 0.05, 0.15, 0.4))  # how much of the traffic meets a fault
         self.small_bundles = dice.random() < 0.3
-        self._settle()
 
     # ---- who sits where
 
@@ -143,9 +144,10 @@ class World:
             liar.honest = False
         for seat in self.seats.values():
             self.laws.look(seat)
+        liars = [seat.name for seat in self.seats.values() if not seat.honest]
         self.say(
-            f"seed {self.seed}: {len(self.seats)} nodes {', '.join(self.seats)}, {self.steps} steps of about "
-            f"{self.pace / HOUR:.1f} h, liar: {', '.join(s.name for s in self.seats.values() if not s.honest) or 'none'}"
+            f"seed {self.seed}: nodes {', '.join(self.seats)}; {self.steps} steps of about {self.pace / HOUR:.1f} h; "
+            f"liars: {', '.join(liars) or 'none'}"
         )
 
     def _seat(self, name: str, party: str, *, home: bool) -> None:
@@ -189,7 +191,7 @@ class World:
                 volume_tolerance_permille=dice.choice((0, 5)),
             ),
             schema_hash=pairing._schema_hash(),
-            dictionary_hash=exchange.hashlib.sha256(homes[0].running.dictionary).digest(),
+            dictionary_hash=hashlib.sha256(homes[0].running.dictionary).digest(),
             nonce=homes[0].dice.random_bytes(16),
         )
         for seat in homes:
@@ -214,6 +216,7 @@ class World:
             status=PeerStatus.CONFIRMED,
             created_at=self.time.instant,
             space=genesis.space_id,
+            url=f"sim://{other.name}",
             age_recipient=other.keys.age_recipient(),
             root_key=None,
             writer_key=other.key,
@@ -250,7 +253,7 @@ class World:
 
     def _officer(self, home: Seat, duty: Duty) -> Grant:
         dice = self.dice
-        limited = dice.random() < 0.25
+        limited = dice.random() < 0.15
         currency = home.desk.genesis.terms.currencies_for(dice.choice(home.desk.genesis.parties).code)[0]
         today = self.time.day
         return Grant(
@@ -275,11 +278,21 @@ class World:
     # ---- time
 
     def run(self) -> Tally:
-        """Run the whole seed; raises InvariantBroken."""
-        with self._module_limits():
-            for _ in range(self.steps):
-                self._step()
-            self._heal()
+        """Run the whole seed.
+
+        Raises:
+            InvariantBroken: also for whatever the product raises that it should not.
+        """
+        try:
+            with self._module_limits():
+                self._settle()
+                for _ in range(self.steps):
+                    self._step()
+                self._heal()
+        except (InvariantBroken, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise InvariantBroken("no surprise", f"{type(error).__name__}: {error}"[:500]) from error
         self._count()
         return self.tally
 
@@ -299,9 +312,13 @@ class World:
         self._pass_time()
         self._deliver_mail()
         does = self._choose()
+        self.say(f"{self.tally.steps:4} {self._date()} {does.__name__.strip('_').replace('_', ' ')}")
         does()
         for seat in self.seats.values():
             self.laws.look(seat)
+
+    def _date(self) -> str:
+        return day_text(self.time.day)
 
     def _pass_time(self) -> None:
         dice = self.dice
@@ -365,6 +382,8 @@ class World:
         self.laws.look(seat)
 
     def _light_fuse(self) -> None:
+        if self._somebody_is_behind():
+            return
         self._any_seat().disk.fuse = Fuse(self.dice.randrange(4), after=self.dice.random() < 0.5)
 
     def _restart(self) -> None:
@@ -374,6 +393,8 @@ class World:
         self.laws.forget(seat)
 
     def _trouble_disk(self) -> None:
+        if self._somebody_is_behind():
+            return
         seat = self._any_seat()
         seat.disk.trouble = self.dice.choice(("store-full", "store-read-only", "store-locked"))
         self.mending.append((self.time.instant + int(self.dice.expovariate(1 / (3 * DAY))), seat))
@@ -387,6 +408,8 @@ class World:
             self.tally.faults["clock wrong"] += 1
 
     def _break_link(self) -> None:
+        if self._somebody_is_behind():
+            return
         one, other = self._two_seats()
         months = self.dice.choice((0.1, 1, 3, 8))
         self.apart[frozenset((one.name, other.name))] = self.time.instant + int(months * 30 * DAY)
@@ -395,7 +418,7 @@ class World:
     def _idle(self) -> None:
         """I16: two nodes in step say nothing to each other."""
         one, other = self._two_seats()
-        if self._disturbed(one, other):
+        if self._disturbed(one, other) or one.desk.closed_logs or other.desk.closed_logs:
             return
         if self._said(one, other, self._visit_calmly(one, other)) != (0, 0):
             raise InvariantBroken("I16", f"{one.name} and {other.name} are in step and still talk")
@@ -414,36 +437,31 @@ class World:
         seat.backup = seat.disk.image()
 
     def _restore(self) -> None:
+        """Put an old copy back, by the product's command or by hand; a mark on another disk may tell of it."""
         seat = self._any_seat()
-        if seat.backup is None:
+        if seat.backup is None or self._somebody_is_behind():
             return
-        self.tally.faults["backup restored"] += 1
-        self.say(f"  {seat.name} lost its disk and came back from a backup")
-        fuse = seat.disk.fuse
-        seat.disk = Disk(copy_of(seat.backup))
-        seat.disk.fuse = fuse
-        seat.lost_memory = True
-        seat.boot()
-        self.laws.forget(seat)
-        # What was on its way is lost with it: nobody else may hold more of its log than the others know.
-        self.mail = [letter for letter in self.mail if letter.to == seat.name]
-        self._hear(seat)
-
-    def _hear(self, seat: Seat) -> None:
-        """Its operator lets it hear everybody before anybody signs here again."""
         for other in self.seats.values():
             other.disk.trouble, other.disk.fuse = "", None
-        seat.disk.fuse = None
-        for _ in range(2):
-            for other in self.seats.values():
-                if other is not seat:
-                    news = exchange.news_for(other.desk, seat.desk.space.sizes(), acknowledging=False)
-                    exchange.receive(seat.desk, b"".join(news))
-        seat.lost_memory = False
+        by_hand = self.dice.random() < 0.5
+        self.tally.faults[f"backup restored {'by hand' if by_hand else 'by command'}"] += 1
+        self.say(f"  {seat.name} lost its disk and came back from a backup")
+        seat.disk = Disk(copy_of(seat.backup))
+        seat.lost_memory = True
+        if not by_hand:
+            restored.mark(seat.disk, seat.space, restored.Why.RESTORED, seat.keys, seat.clock.now())
+        seat.boot()
+        self.laws.forget(seat)
+        # Nobody else may know more of its log than those whom it can reach: what is on its way is lost with it.
+        self.mail = [letter for letter in self.mail if letter.to == seat.name]
+        self.apart = {pair: until for pair, until in self.apart.items() if seat.name not in pair}
         kept: Counter[int] = Counter()
         for one in self.seats.values():
             kept |= Counter(one.desk.space.sizes())
         self.laws.lost(kept)
+
+    def _somebody_is_behind(self) -> bool:
+        return any(seat.lost_memory for seat in self.seats.values())
 
     # ---- acts
 
@@ -467,7 +485,7 @@ class World:
         try:
             entry = write.sign(desk, draft)
         except LocalError as error:
-            if not isinstance(error, ActRefusedError) and error.code not in ("field-out-of-limits", "bad-time"):
+            if not isinstance(error, ActRefusedError) and error.code not in _MAY_REFUSE:
                 raise
             self.tally.refused[error.code] += 1
             if desk.space.sizes() != sizes:
@@ -528,22 +546,35 @@ class World:
             try:
                 result = exchange.sync(
                     one.desk, lambda body, holds: self._post(one, other, body, holds), other.key,
-                    holds=one.holds.get(other.name, ""),
+                    holds=one.holds.get(other.name, ""), others=self._others(one),
                 )  # fmt: skip
                 one.holds[other.name] = result.holds
             except PeerUnreachableError:
-                pass
+                self._not_reached(one, other)
             except RemoteError as error:
                 self._turned_away(error)
+                self._not_reached(one, other)
             if watch and one.node is not None:
                 self.laws.late_entry(one, before, sizes)
+
+    def _others(self, seat: Seat) -> frozenset[bytes]:
+        return exchange.reachable(seat.disk, seat.space)
+
+    def _not_reached(self, one: Seat, other: Seat) -> None:
+        """As the product's worker does after a visit that failed."""
+        one.desk.not_reached(other.key)
+        one.desk.settle(self._others(one))
 
     def _turned_away(self, error: RemoteError) -> None:
         self.tally.turned_away[error.code] += 1
 
     def _fault(self, *names: str) -> str:
-        """Return what goes wrong now among ``names``, or nothing."""
-        if self.dice.random() >= self.bother:
+        """Return what goes wrong now among ``names``, or nothing.
+
+        While a node is coming back from a backup the wire works: one that cannot reach somebody may sign before it has
+        heard everything, and that is a fork.
+        """
+        if self.dice.random() >= self.bother or self._somebody_is_behind():
             return ""
         weights = [self.weather[name] for name in names]
         if not any(weights):
@@ -581,7 +612,7 @@ class World:
     def _answered(self, one: Seat, other: Seat, body: bytes, holds: str, lost: PeerUnreachableError) -> exchange.Reply:
         """Let ``other`` answer; what its machine does meanwhile is its own affair."""
         try:
-            reply = exchange.answer(other.desk, body, one.key, holds)
+            reply = exchange.answer(other.desk, body, one.key, holds, others=self._others(other))
         except Crash:
             self._rise(other)
             raise lost from None
@@ -613,11 +644,11 @@ class World:
             nonlocal rounds
             rounds += 1
             self.laws.speaks(one)
-            reply = exchange.answer(other.desk, body, one.key, holds)
+            reply = exchange.answer(other.desk, body, one.key, holds, others=self._others(other))
             self.laws.speaks(other)
             return reply
 
-        return exchange.sync(one.desk, post, other.key).holds
+        return exchange.sync(one.desk, post, other.key, others=self._others(one)).holds
 
     def _said(self, one: Seat, other: Seat, holds: str) -> tuple[int, int]:
         """Return the bytes of bundles both ways, in a visit right after another."""
@@ -625,12 +656,12 @@ class World:
 
         def post(body: bytes, holds: str) -> exchange.Reply:
             nonlocal sent, heard
-            reply = exchange.answer(other.desk, body, one.key, holds)
+            reply = exchange.answer(other.desk, body, one.key, holds, others=self._others(other))
             sent += len(body)
             heard += len(reply.body)
             return reply
 
-        exchange.sync(one.desk, post, other.key, holds=holds)
+        exchange.sync(one.desk, post, other.key, holds=holds, others=self._others(one))
         return sent, heard
 
     # ---- couriers
@@ -646,6 +677,7 @@ class World:
                     raise
                 return
             self.laws.speaks(one)
+            self.tally.letters += 1
             fault = self._fault("courier lost", "courier twice", "courier misdelivered", "courier damaged")
             if fault == "courier lost":
                 return
@@ -667,7 +699,7 @@ class World:
                 if letter.key is None:
                     courier.read(seat.running, letter.data)
                 else:
-                    exchange.answer(seat.desk, letter.data, letter.key, letter.holds)
+                    exchange.answer(seat.desk, letter.data, letter.key, letter.holds, others=self._others(seat))
             except RemoteError as error:
                 self._turned_away(error)
 
@@ -729,9 +761,12 @@ class World:
             raise InvariantBroken("I16", f"{seat.name} keeps a bundle waiting that it could read")
 
     def _count(self) -> None:
+        parties = {seat.party for seat in self.seats.values()}
+        self.tally.worlds[f"{len(parties)} parties on {len(self.seats)} nodes"] += 1
+        self.tally.looks = self.laws.looks
         desk = next(iter(self.seats.values())).desk
         for entry in desk.space.acts():
-            self.tally.kinds[entry.kind.name.lower() if hasattr(entry.kind, "name") else _kind(entry.kind)] += 1
+            self.tally.kinds[kind_name(entry.kind)] += 1
         for finding in desk.record.findings:
             self.tally.findings[finding.code] += 1
         for seat in self.seats.values():
@@ -746,19 +781,4 @@ class World:
         ]
         roots = [seat.desk.space.root(log, size).hex() for seat in self.seats.values() for log, size in
                  seat.desk.space.sizes().items()]  # fmt: skip
-        return exchange.hashlib.sha256(repr((told, roots, sorted(self.tally.faults.items()))).encode()).hexdigest()[:16]
-
-
-def _kind(number: int) -> str:
-    from tallystick.core.entries import Kind
-
-    return Kind(number).name.lower() if number in Kind.__members__.values() else f"kind {number}"
-
-
-def unexpected(error: BaseException) -> InvariantBroken:
-    """Return the breach that any other exception is: nothing simulated may make the product fail in its own way."""
-    what = f"{type(error).__name__}: {error}"
-    return InvariantBroken("no surprise", what if isinstance(error, TallystickError) else what[:300])
-
-
-__all__ = ["Desk", "Tally", "World", "split_sequence", "Any", "unexpected"]
+        return hashlib.sha256(repr((told, roots, sorted(self.tally.faults.items()))).encode()).hexdigest()[:16]
