@@ -46,7 +46,8 @@ APPS = ("people", "national", "api", "sessions")
 ON_THE_CARD = {"party", "party_name", "node_name", "public_url"}
 NATIONAL_SETTINGS = {"database", "tls_certificate", "tls_key", "demo_clock"}
 HARMLESS_SETTINGS = {
-    "folder", "listen", "time_zone", "language", "sync_every_seconds", "partner_ca", "allow_plain_http", "proxy",
+    "folder", "listen", "time_zone", "language", "sync_every_seconds", "partner_ca", "allow_plain_http",
+    "allow_passwords", "breached_passwords", "proxy",
 }  # fmt: skip
 TOO_SHORT_FOR_A_CANARY = {"people.person.language"}
 

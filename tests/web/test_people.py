@@ -214,7 +214,7 @@ def test_a_second_press_grants_nothing_twice(stage, admin):
     assert len(read.officers(desk, read.today(desk))) == before + 1
 
 
-def test_signing_a_warrant_asks_again_who_it_is(stage, admin, door_clock):
+def test_signing_a_warrant_asks_again_who_it_is(door_clock, stage, admin):
     from tallystick.web.people import service
 
     door_clock.move(service.FRESH_SECONDS + 1)

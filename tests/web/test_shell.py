@@ -81,6 +81,7 @@ def test_every_response_has_the_security_headers(client, address):
     headers = response.headers
     assert set(headers["Content-Security-Policy"].split("; ")) == {
         "default-src 'none'",
+        "object-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",

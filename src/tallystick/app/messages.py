@@ -672,7 +672,7 @@ _PEOPLE = {
         "Wait {minutes} minutes, or ask your administrator for a one-time link.",
     ),
     "too-often": Message("The node was asked too often.", "Wait {seconds} seconds, then ask again, more slowly."),
-    "node-busy": Message("The node serves as many partners as it can just now.", "Ask again in a moment."),
+    "node-busy": Message("The node is serving as many as it can just now.", "Ask again in a moment."),
     "no-duty-here": Message(
         "The person this token belongs to holds no duty here, and so may read nothing.",
         "Ask an administrator of the node to give them a duty or put them under a warrant.",

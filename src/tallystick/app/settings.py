@@ -37,6 +37,8 @@ class NodeSettings:
     tls_key: str = ""
     partner_ca: str = ""  # certificates that partners' nodes are checked against; default the system's
     allow_plain_http: bool = False  # peering without TLS beyond this machine: refused unless said
+    allow_passwords: bool = True  # no: passkeys only
+    breached_passwords: str = ""  # a file of SHA-1 digests, sorted: passwords that others have lost
     proxy: str = ""  # the address of the proxy before the node, whose X-Forwarded-For is believed
 
     @property

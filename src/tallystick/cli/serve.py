@@ -14,7 +14,7 @@ from tallystick.app.settings import NodeSettings
 from tallystick.cli.shell import Shell, pass_shell, say
 from tallystick.core.errors import LocalError
 
-THREADS = 8  # requests at once; a node serves few people, and a slow partner must not hold them all
+THREADS = 16  # requests at once; how many of them partners and strangers may hold is in web/limits.py
 STOP_SECONDS = 10  # for a request to end before its process is ended
 READY_SECONDS = 120  # for a large record to be folded on a slow machine
 _LOOK_SECONDS = 0.1

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -32,7 +32,7 @@ class TooOftenError(LocalError):
 
 
 class BusyError(LocalError):
-    """Too many partners' nodes are served at this moment."""
+    """Too many partners' nodes, or strangers, are served at this moment."""
 
     default_code = "node-busy"
 
@@ -72,25 +72,37 @@ STRANGERS = Limit(300)  # an address whose people have not signed in: a headquar
 TOKENS = Limit(600)  # a token: a nightly program reads ten orders a second
 BAD_TOKENS = Limit(30)  # an address that shows tokens nobody knows
 DOORS = Limit(60)  # an address at the partners' doors: a session is good for an hour, so a partner needs a few
-ALL = (PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS)
+ALL = [PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS]
 
-PARTNERS_AT_ONCE = 5  # of the eight threads of ``serve``: three stay for people, whatever partners do
+# Of the sixteen threads of ``serve`` half stay for people, however slowly partners and strangers send what they send.
+PARTNERS_AT_ONCE = 5
+STRANGERS_AT_ONCE = 3  # with a form: signing in takes a quarter of a second
 _partners = threading.BoundedSemaphore(PARTNERS_AT_ONCE)
+_strangers = threading.BoundedSemaphore(STRANGERS_AT_ONCE)
 
 
-@contextmanager
-def one_of_few_partners() -> Iterator[None]:
+def one_of_few_partners() -> AbstractContextManager[None]:
     """Serve a partner's node, unless as many are served now as may be.
 
     Raises:
-        BusyError: they may come again in a moment.
+        BusyError: it may come again in a moment.
     """
-    if not _partners.acquire(blocking=False):
+    return _one_of_few(_partners)
+
+
+def one_of_few_strangers() -> AbstractContextManager[None]:
+    """Take the form of someone who has not signed in; raises as ``one_of_few_partners``."""
+    return _one_of_few(_strangers)
+
+
+@contextmanager
+def _one_of_few(places: threading.BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
         raise BusyError
     try:
         yield
     finally:
-        _partners.release()
+        places.release()
 
 
 def forget() -> None:

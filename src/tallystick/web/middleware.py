@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -20,6 +21,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from tallystick.app.courier import COURIER_MAX
 from tallystick.app.ids import token
 from tallystick.app.messages import Message
 from tallystick.core.errors import (
@@ -33,16 +35,25 @@ from tallystick.core.errors import (
     TallystickError,
     TooLargeError,
 )
-from tallystick.web import limits, messages
+from tallystick.web import limits, messages, watch
 
 log = logging.getLogger("tallystick.web")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-OWN_COUNT = ("/api/v1/", "/peer/")  # who asks here has a token or a session that these count by
+METHODS = ("GET", "HEAD", "POST")
+STRANGER_BODY_MAX = 64 * 1024  # a sign-in form, or an authenticator's answer
+COURIER_PATH = "/partner/courier"
+FORM_ROOM = 64 * 1024  # for what stands around a file in a form
+API = "/api/v1/"
+OWN_COUNT = (API, "/peer/")  # who asks here has a token or a session that these count by
 RETRY_SECONDS = 5  # a locked database is usually free again by then
 
-# Secrets that could reach a log: one-time links and API tokens (43 characters of base64url), passwords in addresses.
-_SECRETS = re.compile(r"(?<![\w-])[\w-]{43}(?![\w-])|(?<=://)[^\s:/@]+:[^\s@]+(?=@)")
+# Secrets that could reach a log: one-time links, API tokens and the seals of sessions (43 characters of base64url),
+# private keys for courier files, passwords in addresses.
+_SECRETS = re.compile(
+    r"(?<![\w-])(?:tally_)?[\w-]{43}(?![\w-])|AGE-SECRET-KEY-[0-9A-Z]+|(?<=://)[^\s:/@]+:[^\s@]+(?=@)"
+)
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 _TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/problem+json")
 
 
@@ -50,10 +61,16 @@ class Discreet(logging.Formatter):
     """A line for the operator, without the secrets that an address or a message may carry."""
 
     def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         return _SECRETS.sub("…", super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # the library's name
+        """Keep a message on its line: what a stranger sent must not look like a line of ours."""
+        return super().formatMessage(record).translate(_ESCAPED)
 
 
 class SmallerText(GZipMiddleware):
@@ -80,22 +97,38 @@ class Headers:
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault("X-Permitted-Cross-Domain-Policies", "none")
         headers.setdefault(
             "Permissions-Policy",
             "camera=(self), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-get=(self),"
             " publickey-credentials-create=(self)",
         )
         if self.https:  # also behind a proxy that ends TLS, where Django itself sees plain HTTP
-            headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if "Set-Cookie" in headers or getattr(request, "person", None) is not None:
+            headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        if request.path.startswith(OWN_COUNT):  # programs and partners: nothing between may keep it
+            headers.setdefault("Cache-Control", "no-store")
+        elif response.cookies or getattr(request, "person", None) is not None:
             headers.setdefault("Cache-Control", "private, no-store")
         return response
 
 
-class Pace:
-    """Slows down who asks more often than a person can: persons by themselves, strangers by address.
+class Plain:
+    """Lets in the three methods that anything here is asked with; the rest is tricks, and nothing answers them."""
 
-    Static files are served before this. The API and partners' doors count for themselves.
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method not in METHODS and not request.path.startswith(API):  # that one says for itself what it takes
+            return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(METHODS)})
+        return self.get_response(request)
+
+
+class Gate:
+    """Slows down who asks more often than a person can, and reads nothing that is larger than it may be.
+
+    Persons are counted by themselves, strangers by address. Static files are served before this. The API and partners'
+    doors count, and partners' doors measure, for themselves.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -108,9 +141,32 @@ class Pace:
                 limits.PAGES.take(str(person.pk))
             elif not request.path.startswith(OWN_COUNT):
                 limits.STRANGERS.take(limits.network_of(request))
-        except limits.TooOftenError as error:
+            self._require_size(request, stranger=person is None)
+            if person is None and request.method == "POST" and not request.path.startswith(OWN_COUNT):
+                with limits.one_of_few_strangers():
+                    return self.get_response(request)
+        except (LocalError, TooLargeError) as error:
+            if isinstance(error, limits.TooOftenError):
+                watch.ring(request, "too-often")
             return respond(request, error)
         return self.get_response(request)
+
+    def _require_size(self, request: HttpRequest, *, stranger: bool) -> None:
+        """Refuse a body by its length before a byte of it is read: forms with files would be written to the disk.
+
+        A body without a declared length is empty to Django.
+        """
+        if request.path.startswith("/peer/"):
+            return
+        declared = request.META.get("CONTENT_LENGTH") or "0"
+        size = int(declared) if declared.isdecimal() else 0
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if stranger and not request.path.startswith(OWN_COUNT):
+            most = STRANGER_BODY_MAX
+        elif request.path == COURIER_PATH:
+            most = COURIER_MAX + FORM_ROOM
+        if size > most:
+            raise TooLargeError(what="request", limit=most, size=size)
 
 
 class Troubles:
@@ -147,6 +203,8 @@ def status_of(error: TallystickError) -> int:
     match error:
         case limits.TooOftenError():
             return HTTPStatus.TOO_MANY_REQUESTS
+        case limits.BusyError():
+            return HTTPStatus.SERVICE_UNAVAILABLE
         case TooLargeError():
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         case ForkError():
@@ -237,6 +295,7 @@ def not_there(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def not_allowed(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    watch.ring(request, "not-allowed", path=request.path)
     told = Message(
         str(exception or "") or _("Your duties do not include this."),
         _("Someone who holds the duty can do it; your administrator can tell you who that is."),
@@ -251,7 +310,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def form_expired(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose token does not fit: sent from elsewhere, or from before a sign-in."""
-    log.warning("A form was refused: %s", reason)
+    watch.ring(request, "form-refused", path=request.path, why=reason)
     told = Message(
         _("This form is from before you signed in, or from another site. Nothing was done."),
         _("Go back, reload the page and send it again. Cookies must be allowed for this address."),

@@ -95,13 +95,14 @@ MIDDLEWARE = [
     "tallystick.web.middleware.SmallerText",
     "tallystick.web.middleware.Headers",
     "csp.middleware.CSPMiddleware",
+    "tallystick.web.middleware.Plain",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "tallystick.web.people.middleware.WhoIsAsking",
-    "tallystick.web.middleware.Pace",
+    "tallystick.web.middleware.Gate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "tallystick.web.middleware.Troubles",
@@ -135,7 +136,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-PASSWORD_LENGTH_MIN = 12
+PASSWORD_LENGTH_MIN = 15  # NIST SP 800-63B-4 for a password that stands alone
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
@@ -145,7 +146,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
         "OPTIONS": {"user_attributes": ("username", "display_name", "post")},
     },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "tallystick.web.people.passwords.Common"},
+    {"NAME": "tallystick.web.people.passwords.FirstGuesses"},
+    {"NAME": "tallystick.web.people.passwords.Breached"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
@@ -153,21 +156,24 @@ AUTH_PASSWORD_VALIDATORS = [
 
 _https = NODE.url.startswith("https://")
 _tag = f"{NODE.party.lower()}_{sha256(f'{NODE.folder.resolve()} {NODE.url}'.encode()).hexdigest()[:8]}"
-SESSION_COOKIE_NAME = f"tallystick_{_tag}"
-SESSION_COOKIE_AGE = 12 * 3600  # a watch and its handover
+_host = "__Host-" if _https else ""  # a browser takes such a cookie from this very host alone, and over https
+SESSION_COOKIE_NAME = f"{_host}tallystick_{_tag}"
+SESSION_COOKIE_AGE = 12 * 3600  # a watch and its handover; people/middleware.py ends it sooner when nobody clicks
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = _https
-CSRF_COOKIE_NAME = f"tallystick_form_{_tag}"
+CSRF_COOKIE_NAME = f"{_host}tallystick_form_{_tag}"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SECURE = _https
 CSRF_FAILURE_VIEW = "tallystick.web.middleware.form_expired"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 MESSAGE_TAGS = {10: "note", 20: "note", 25: "good", 30: "warn", 40: "stop"}  # Django's levels as our callouts
-THEME_COOKIE_NAME = "tallystick_theme"
-LANGUAGE_COOKIE_NAME = "tallystick_language"
+THEME_COOKIE_NAME = f"{_host}tallystick_theme"
+LANGUAGE_COOKIE_NAME = f"{_host}tallystick_language"
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SECURE = _https
 
 # ---- what comes in
 
@@ -184,6 +190,7 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
+        "object-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
@@ -227,6 +234,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        "django.security": {"level": "CRITICAL"},  # tallystick.security tells it, in one line
+        "tallystick.security": {"level": "WARNING" if NODE.demo_clock_path else "INFO"},
         "django.request": {"level": "CRITICAL"},  # tallystick.web tells it, with the reference the officer sees
     },
 }

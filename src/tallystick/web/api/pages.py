@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from tallystick.web.api import tokens as use
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, signed_in
+from tallystick.web.watch import ring
 
 
 class TokenForm(forms.Form):
@@ -33,9 +34,10 @@ def tokens(request: SignedInRequest) -> HttpResponseBase:
             return ask
         if form.is_valid():
             scopes = ["read", "act"] if form.cleaned_data["act"] else ["read"]
-            _row, secret = use.make(
+            row, secret = use.make(
                 request.person, name=form.cleaned_data["name"], scopes=scopes, days=form.cleaned_data["days"]
             )
+            ring(request, "token-made", name=row.name, scopes=", ".join(scopes))
             form = TokenForm()
     rows = request.person.api_tokens.order_by("-made_at")[:100]
     now = use.clock.now()
@@ -50,6 +52,8 @@ def tokens(request: SignedInRequest) -> HttpResponseBase:
 @require_POST
 @signed_in
 def end(request: SignedInRequest, token_id: int) -> HttpResponseBase:
-    use.revoke(request.person, token_id)
+    ended = use.revoke(request.person, token_id)
+    if ended is not None:
+        ring(request, "token-ended", name=ended)
     messages.success(request, _("The token has ended."))
     return HttpResponseRedirect(reverse("tokens"))

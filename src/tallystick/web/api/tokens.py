@@ -13,6 +13,7 @@ from tallystick.core.errors import LocalError
 from tallystick.web import limits
 from tallystick.web.api.models import ApiToken
 from tallystick.web.people.models import Person
+from tallystick.web.watch import ring
 
 SCOPES = ("read", "act")
 LIFE_DAYS_MAX = 366
@@ -45,9 +46,12 @@ def make(person: Person, *, name: str, scopes: list[str], days: int) -> tuple[Ap
     return row, secret
 
 
-def revoke(person: Person, token_id: int) -> None:
-    """End a token of this person; one that has ended is no mistake."""
-    person.api_tokens.filter(pk=token_id, revoked_at=None).update(revoked_at=clock.now())
+def revoke(person: Person, token_id: int) -> str | None:
+    """End a token of this person and return its name; None when it has ended, or is none of theirs."""
+    row = person.api_tokens.filter(pk=token_id, revoked_at=None).first()
+    if row is None or not person.api_tokens.filter(pk=token_id, revoked_at=None).update(revoked_at=clock.now()):
+        return None
+    return row.name
 
 
 def _digest(secret: str) -> str:
@@ -74,6 +78,7 @@ class Bearer(HttpBearer):
             .first()
         )
         if row is None or self.scope not in row.scopes:
+            ring(request, "token-refused", who=row.person.username if row is not None else "")
             limits.BAD_TOKENS.take(limits.network_of(request))
             return None
         limits.TOKENS.take(str(row.pk))
@@ -81,4 +86,5 @@ class Bearer(HttpBearer):
             raise LocalError("no-duty-here")
         if row.used_at is None or now - row.used_at > 60:
             ApiToken.objects.filter(pk=row.pk).update(used_at=now)
+        request.person = row.person  # type: ignore[attr-defined] # who signs, for the list of events
         return row

@@ -32,7 +32,7 @@ from tallystick.core.errors import (
     TallystickError,
     TooLargeError,
 )
-from tallystick.web import limits
+from tallystick.web import limits, watch
 from tallystick.web.link import CODE_HEADER, HOLDS_HEADER, session_message
 from tallystick.web.record import get_node
 from tallystick.web.visit import note
@@ -72,6 +72,8 @@ def _door(view: _View) -> _View:
         except (ForkError, GapError) as error:
             return _refusal(409, error)
         except RemoteError as error:
+            if error.code in _NOT_ALLOWED:
+                watch.line(request, "partner-refused", why=error.code)
             return _refusal(403 if error.code in _NOT_ALLOWED else 401 if error.code == "session-ended" else 400, error)
         except StoreError as error:
             return _refusal(503, error)
@@ -147,13 +149,14 @@ def session(request: HttpRequest) -> HttpResponse:
         case _:
             raise MalformedBytesError(what="session")
     node = get_node()
-    _partner(node, space, key)
+    partner = _partner(node, space, key)
     named = _loads(challenge.decode("ascii", "replace"), salt=_CHALLENGE_SALT, max_age=CHALLENGE_SECONDS)
     if named[:2] != [space.hex(), key.hex()]:
         raise RemoteError("session-ended")
     if not signing.verify(key, session_message(space, node.keys.public("writer"), challenge), signature):
         raise RemoteError("session-signature")
     _use_up(challenge)
+    watch.line(request, "partner-came", party=partner.party)
     return _bytes(tokens.dumps(named[:2], salt=_SESSION_SALT).encode())
 
 

@@ -8,6 +8,8 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 
+from tallystick.web import watch
+from tallystick.web.people import events, service
 from tallystick.web.people.models import Person
 
 
@@ -22,7 +24,15 @@ class WhoIsAsking:
         person = user if isinstance(user, Person) else None
         request.user = user
         request.person = person  # type: ignore[attr-defined]
+        if person and not service.still_in_use(request):
+            events.tell(request, "session-idle")
+            service.sign_out(request)
+            person = request.person = None  # type: ignore[attr-defined]
         if person and person.language:
             translation.activate(person.language)
             request.LANGUAGE_CODE = translation.get_language()
-        return self.get_response(request)
+        before = watch.asking.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            watch.asking.reset(before)

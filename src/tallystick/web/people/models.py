@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.crypto import salted_hmac
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -37,6 +38,7 @@ class Person(AbstractBaseUser):
     )
     is_active = models.BooleanField(_("may sign in"), default=True)
     made_at = models.BigIntegerField(default=0)  # seconds since 1970 UTC
+    sessions_ended = models.PositiveIntegerField(default=0)  # how often all were; part of what a session is sealed with
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["display_name"]
@@ -44,6 +46,11 @@ class Person(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.display_name
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's seal of a session: one made before a new password, or before all were ended, opens nothing."""
+        sealed = f"{self.sessions_ended} {self.password}"
+        return salted_hmac("tallystick.people.session", sealed, secret=secret, algorithm="sha256").hexdigest()
 
     @cached_property
     def active_appointments(self) -> tuple[Appointment, ...]:
@@ -126,3 +133,19 @@ class FailedSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"failed at {self.at}"
+
+
+class Event(models.Model):
+    """Something that matters to the safety of this node; ``events`` says which there are and writes them.
+
+    No key to a person: it must outlive them. Never a secret, and never what somebody typed who is not known here.
+    """
+
+    at = models.BigIntegerField(db_index=True)  # seconds since 1970 UTC
+    code = models.CharField(max_length=40)
+    who = models.CharField(max_length=40, blank=True, db_index=True)  # a sign-in name, or nobody known
+    address = models.CharField(max_length=64, blank=True)
+    facts: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.at}"

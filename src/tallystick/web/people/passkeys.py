@@ -24,6 +24,7 @@ from fido2.webauthn import (
 from tallystick.core.errors import LocalError
 from tallystick.web.people import service
 from tallystick.web.people.models import Passkey, Person
+from tallystick.web.watch import ring
 
 PASSKEYS_MAX = 10  # a person's devices; keeps the list sent to browsers short
 
@@ -83,8 +84,8 @@ def finish_adding(request: HttpRequest, person: Person, answer: dict[str, Any], 
         raise LocalError("passkey-refused", why="its answer does not fit the question") from error
     if credential is None or Passkey.objects.filter(credential_id=credential.credential_id).exists():
         raise LocalError("passkey-refused", why="it is already known")
-    service.confirm(request)
-    return Passkey.objects.create(
+    service.confirm(request, way="passkey")
+    kept = Passkey.objects.create(
         person=person,
         credential_id=credential.credential_id,
         data=bytes(credential),
@@ -93,6 +94,8 @@ def finish_adding(request: HttpRequest, person: Person, answer: dict[str, Any], 
         uses=data.counter,
         added_at=service.clock.now(),
     )
+    ring(request, "passkey-added", name=kept.name)
+    return kept
 
 
 def begin_proving(request: HttpRequest, person: Person | None) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from hashlib import sha256
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, login, logout, update_session_auth_hash
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from tallystick.app.clock import SystemClock
 from tallystick.app.ids import token
@@ -27,16 +28,22 @@ from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
 from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SignInLink
+from tallystick.web.watch import ring
 
 HOUR = 3600
 LINK_LIFE = 72 * HOUR  # a letter by courier and a weekend
 FRESH_SECONDS = 10 * 60
+IDLE_SECONDS = 2 * HOUR  # half a watch. Nothing binding can be done by who finds it: that asks for proof again
+SESSION_SECONDS = settings.SESSION_COOKIE_AGE  # since signing in, however busy
+_SEEN_EVERY = 60  # seconds between two writes of when a session was last used
 FAIL_WINDOW = 15 * 60
 FAILS_PER_NAME = 10  # a person mistypes a few times; a list of passwords does not get far
 FAILS_PER_ADDRESS = 30  # a headquarters may share one address
 
 _BACKEND = "tallystick.web.people.backend.PersonBackend"
 _CONFIRMED = "confirmed_at"
+_BEGAN = "began_at"
+_SEEN = "seen_at"
 
 clock = SystemClock()  # tests put another here
 
@@ -146,18 +153,40 @@ def use_link(request: HttpRequest, secret: str) -> Person | None:
     person = link_person(secret)
     if person is None or _live_links(secret).update(used_at=clock.now()) != 1:
         return None
-    let_in(request, person)
+    let_in(request, person, way="link")
     return person
 
 
 # ---- signing in and out
 
 
-def let_in(request: HttpRequest, person: Person) -> None:
-    """Begin a session for someone who has just proved who they are."""
+def let_in(request: HttpRequest, person: Person, *, way: str) -> None:
+    """Begin a session for someone who has just proved who they are; ``way`` is how, for the list of events."""
     login(request, person, backend=_BACKEND)
     request.person = person  # type: ignore[attr-defined]
-    confirm(request)
+    request.session[_BEGAN] = request.session[_SEEN] = request.session[_CONFIRMED] = clock.now()
+    ring(request, "signed-in", way=way)
+
+
+def still_in_use(request: HttpRequest) -> bool:
+    """Return whether the session was used lately and is not too old; in a demo, where people wander off, always."""
+    now = clock.now()
+    began, seen = request.session.get(_BEGAN), request.session.get(_SEEN)
+    if not isinstance(began, int) or not isinstance(seen, int):
+        return False
+    if settings.NODE.demo_clock_path is None and not (now - began < SESSION_SECONDS and now - seen < IDLE_SECONDS):
+        return False
+    if now - seen >= _SEEN_EVERY:
+        request.session[_SEEN] = now
+    return True
+
+
+def end_sessions(person: Person, *, keep: HttpRequest | None = None) -> None:
+    """End every session of ``person`` at its next click, but for that of ``keep``."""
+    Person.objects.filter(pk=person.pk).update(sessions_ended=F("sessions_ended") + 1)
+    person.refresh_from_db(fields=["sessions_ended"])
+    if keep is not None:
+        update_session_auth_hash(keep, person)
 
 
 def sign_in(request: HttpRequest, username: str, password: str) -> Person | None:
@@ -167,31 +196,37 @@ def sign_in(request: HttpRequest, username: str, password: str) -> Person | None
         LocalError: ``too-many-tries`` with the ``minutes`` to wait.
     """
     _refuse_if_tired(request, username)
-    person = authenticate(request, username=username, password=password)
+    person = authenticate(request, username=username, password=password) if settings.NODE.allow_passwords else None
     if not isinstance(person, Person):
         _note_failure(request, username)
+        known = Person.objects.filter(username=username.strip().lower()).values_list("username", flat=True).first()
+        ring(request, "sign-in-failed", who=known or "")
         return None
-    let_in(request, person)
+    let_in(request, person, way="password")
     return person
 
 
 def sign_out(request: HttpRequest) -> None:
     logout(request)
+    request.person = None  # type: ignore[attr-defined]
 
 
 def check_password(request: HttpRequest, person: Person, password: str) -> bool:
     """Confirm a signed-in person by password; failures count like those of signing in."""
     _refuse_if_tired(request, person.username)
-    if person.check_password(password):
-        confirm(request)
+    if settings.NODE.allow_passwords and person.check_password(password):
+        confirm(request, way="password")
         return True
     _note_failure(request, person.username)
+    ring(request, "confirm-failed")
     return False
 
 
-def confirm(request: HttpRequest) -> None:
-    """Note that this person has just proved who they are."""
+def confirm(request: HttpRequest, *, way: str) -> None:
+    """Note that this person has just proved who they are; the session gets a new name, as at signing in."""
+    request.session.cycle_key()
     request.session[_CONFIRMED] = clock.now()
+    ring(request, "confirmed", way=way)
 
 
 def confirmed_lately(request: HttpRequest) -> bool:
@@ -201,6 +236,8 @@ def confirmed_lately(request: HttpRequest) -> bool:
 
 def choose_password(person: Person, password: str) -> None:
     """Set a password; raises Django's ValidationError with what is wrong with it."""
+    if not settings.NODE.allow_passwords:
+        raise ValidationError(_("This node takes passkeys only."))
     validate_password(password, person)
     person.set_password(password)
     person.save(update_fields=["password"])
@@ -236,6 +273,7 @@ def _refuse_if_tired(request: HttpRequest, username: str) -> None:
         )
         if len(times) == most:
             wait = times[-1][0] + FAIL_WINDOW - clock.now()
+            ring(request, "sign-in-closed")
             raise LocalError("too-many-tries", minutes=max(1, -(-wait // 60)))
 
 

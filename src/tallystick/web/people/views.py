@@ -9,18 +9,21 @@ from django.conf import settings
 from django.contrib import messages as told
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
+from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.web import messages, shell
-from tallystick.web.people import passkeys, service
-from tallystick.web.people.decorators import SignedInRequest, person_of, signed_in
+from tallystick.web.people import events, passkeys, service
+from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty, person_of, signed_in
 from tallystick.web.people.forms import ConfirmForm, PasswordForm, SignInForm
 
+EVENTS_A_PAGE = 100
 ANSWER_MAX = 64 * 1024  # an authenticator's answer with attestation is a few kB
 
 
@@ -45,7 +48,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                     return HttpResponseRedirect(after)
                 form.add_error(None, _("Name and password do not fit. Both may be mistyped; we cannot say which."))
     can = service.passkeys_possible(request.get_host())
-    return render(request, "people/sign_in.html", {"form": form, "next": after, "passkeys_can": can}, status=status)
+    context = {"form": form, "next": after, "passkeys_can": can, "passwords_can": settings.NODE.allow_passwords}
+    return render(request, "people/sign_in.html", context, status=status)
 
 
 @never_cache
@@ -79,13 +83,19 @@ def welcome(request: SignedInRequest) -> HttpResponse:
                 form.add_error("password", error)
             else:
                 update_session_auth_hash(request, request.person)  # ends this person's other sessions, not this one
-                service.confirm(request)
+                events.tell(request, "password-set")
+                service.confirm(request, way="password")
                 told.success(request, _("Your password is set."))
                 return HttpResponseRedirect(after)
     return render(
         request,
         "people/welcome.html",
-        {"form": form, "next": after, "passkeys_can": service.passkeys_possible(request.get_host())},
+        {
+            "form": form,
+            "next": after,
+            "passkeys_can": service.passkeys_possible(request.get_host()),
+            "passwords_can": settings.NODE.allow_passwords,
+        },
         status=422 if form.errors else 200,
     )
 
@@ -108,15 +118,23 @@ def confirm(request: SignedInRequest) -> HttpResponse:
             except LocalError as error:
                 form.add_error(None, messages.sentence(error.code, error.facts))
                 status = 429
-    keys = service.passkeys_for(request.person, passkeys.host_of(request))
-    return render(request, "people/confirm.html", {"form": form, "next": after, "keys": keys}, status=status)
+    context = {
+        "form": form,
+        "next": after,
+        "keys": service.passkeys_for(request.person, passkeys.host_of(request)),
+        "passwords_can": settings.NODE.allow_passwords,
+    }
+    return render(request, "people/confirm.html", context, status=status)
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
+    events.tell(request, "signed-out")
     service.sign_out(request)
     told.success(request, _("You are signed out."))
-    return redirect("sign-in")
+    response = redirect("sign-in")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'  # what the browser kept of our pages, if it kept any
+    return response
 
 
 @never_cache
@@ -129,8 +147,41 @@ def me(request: SignedInRequest) -> HttpResponse:
         {
             "keys": request.person.passkeys.order_by("added_at"),
             "passkeys_can": service.passkeys_possible(request.get_host()),
+            "lately": [(event, events.sentence(event)) for event in events.found(who=request.person.username)[:10]],
         },
     )
+
+
+@signed_in
+@require_POST
+def elsewhere_end(request: SignedInRequest) -> HttpResponse:
+    """End this person's sessions on every other device."""
+    if ask := confirm_required(request):
+        return ask
+    service.end_sessions(request.person, keep=request)
+    events.tell(request, "sessions-ended", person=request.person.username)
+    told.success(request, _("You are signed out everywhere else."))
+    return redirect("me")
+
+
+@never_cache
+@needs_duty(Duty.ADMINISTRATOR, Duty.AUDITOR)
+@require_safe
+def events_page(request: SignedInRequest) -> HttpResponse:
+    """Who came in, how and from where, and what was not let happen; newest first."""
+    who, code = request.GET.get("who", "")[:40], request.GET.get("code", "")[:40]
+    page = Paginator(events.found(who=who, code=code), EVENTS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(event, events.sentence(event)) for event in page],
+        "who": who,
+        "code": code,
+        "codes": sorted(events.EVENTS),
+        "kept_days": events.KEPT_DAYS,
+        "tab": "events",
+        "administers": Duty.ADMINISTRATOR in request.person.duties_held,
+    }
+    return render(request, "people/events.html", context)
 
 
 @require_POST
@@ -197,24 +248,33 @@ def passkey_prove_begin(request: HttpRequest) -> JsonResponse:
 def passkey_prove_finish(request: HttpRequest) -> JsonResponse:
     """Sign in, or confirm who one is, with a passkey."""
     answer = _answer(request)
-    proved = passkeys.finish_proving(request, answer.get("credential") or {})
     asking = person_of(request)
+    try:
+        proved = passkeys.finish_proving(request, answer.get("credential") or {})
+        if asking is not None and asking.pk != proved.pk:
+            raise LocalError("passkey-refused", why="it is another person's")
+    except LocalError as error:
+        events.tell(request, "passkey-refused", why=str(error.facts["why"]))
+        raise
     if asking is None:
-        service.let_in(request, proved)
-    elif asking.pk == proved.pk:
-        service.confirm(request)
+        service.let_in(request, proved, way="passkey")
     else:
-        raise LocalError("passkey-refused", why="it is another person's")
+        service.confirm(request, way="passkey")
     return JsonResponse({"next": service.safe_next(request, str(answer.get("next", "")))})
 
 
 @signed_in
 @require_POST
 def passkey_remove(request: SignedInRequest, passkey_id: int) -> HttpResponse:
+    if ask := confirm_required(request):
+        return ask
     keys = request.person.passkeys.all()
     if keys.count() == 1 and not request.person.has_usable_password():
         told.warning(request, _("This is your only way in. Choose a password first."))
     else:
-        keys.filter(pk=passkey_id).delete()
+        for key in keys.filter(pk=passkey_id):
+            key.delete()
+            service.end_sessions(request.person, keep=request)  # who had that device may have one open
+            events.tell(request, "passkey-removed", name=key.name)
         told.success(request, _("The passkey is removed."))
     return redirect("me")

@@ -12,6 +12,7 @@ urlpatterns = [
     path("people/<int:person_id>/duties", views.duties, name="person-duties"),
     path("people/<int:person_id>/appoint", views.appoint, name="person-appoint"),
     path("people/<int:person_id>/relieve/<int:grant>", views.relieve, name="person-relieve"),
+    path("people/<int:person_id>/sessions/end", views.sessions_end, name="person-sessions-end"),
     path("people/<int:person_id>/dismiss", views.dismiss, name="person-dismiss"),
     path("people/warrants/", warrants.warrants, name="warrants"),
     path("people/warrants/new/", warrants.grant, name="warrant-new"),

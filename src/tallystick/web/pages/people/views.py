@@ -19,7 +19,7 @@ from tallystick.core.errors import LocalError
 from tallystick.web import messages
 from tallystick.web.pages.desk import Here, chosen_desk, current, sent
 from tallystick.web.pages.people.forms import AppointForm, NodeDutiesForm, PersonForm
-from tallystick.web.people import service
+from tallystick.web.people import events, service
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty
 from tallystick.web.people.models import Appointment, Person
 from tallystick.web.record import get_node
@@ -57,6 +57,7 @@ def new(request: SignedInRequest) -> HttpResponse:
             except LocalError as error:
                 form.add_error("username", messages.sentence(error.code, error.facts))
             else:
+                events.tell(request, "person-made", person=made.username)
                 return _show_link(request, made)
     return render(request, "people_admin/new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -72,6 +73,7 @@ def invite(request: SignedInRequest, person_id: int) -> HttpResponse:
 def _show_link(request: SignedInRequest, invited: Person) -> HttpResponse:
     """Show a new one-time link. It is not kept: reloading cannot bring it back."""
     path = service.invite(invited)
+    events.tell(request, "link-made", person=invited.username)
     context = {
         "invited": invited,
         "link": f"{get_node().settings.url}{path}",
@@ -136,6 +138,7 @@ def appoint(request: SignedInRequest, person_id: int) -> HttpResponse:
         return _person_page(request, shown, status=422, appoint_form=form)
     officer = form.cleaned_data["grant"]
     service.appoint(shown, space=here.desk.id, grant=officer.grant, post=officer.post, duties=officer.duties)
+    events.tell(request, "appointed", person=shown.username, grant=officer.grant)
     told.success(
         request, _("%(name)s now signs as %(post)s.") % {"name": shown.display_name, "post": officer.post}, "good"
     )
@@ -146,10 +149,13 @@ def appoint(request: SignedInRequest, person_id: int) -> HttpResponse:
 @require_POST
 def relieve(request: SignedInRequest, person_id: int, grant: int) -> HttpResponse:
     """Take a person from under a warrant. The warrant itself stays in the record, for the next."""
+    if ask := confirm_required(request):
+        return ask
     shown = get_object_or_404(Person, pk=person_id)
     here = current(request)
     gone = shown.appointments.filter(space=here.desk.id.hex(), grant=grant, active=True).update(active=False)
     if gone:
+        events.tell(request, "relieved", person=shown.username, grant=grant)
         told.success(request, _("%(name)s no longer signs under that warrant.") % {"name": shown.display_name}, "good")
     return HttpResponseRedirect(reverse("person", args=[person_id]))
 
@@ -168,6 +174,8 @@ def duties(request: SignedInRequest, person_id: int) -> HttpResponse:
         return _person_page(request, shown, status=422, duties_form=form)
     shown.duties = sorted(int(duty) for duty in form.cleaned_data["duties"])
     shown.save(update_fields=["duties"])
+    held = ", ".join(Duty(duty).name.lower() for duty in shown.duties) or "-"
+    events.tell(request, "duties-changed", person=shown.username, duties=held)
     told.success(request, _("The duties of %(name)s are kept.") % {"name": shown.display_name}, extra_tags="good")
     return HttpResponseRedirect(reverse("person", args=[person_id]))
 
@@ -183,10 +191,24 @@ def dismiss(request: SignedInRequest, person_id: int) -> HttpResponse:
         told.warning(request, _("The last administrator, and oneself, cannot be dismissed."), extra_tags="warn")
         return HttpResponseRedirect(reverse("person", args=[person_id]))
     service.dismiss(shown)
+    events.tell(request, "dismissed", person=shown.username)
     told.success(
         request, _("%(name)s can no longer sign in. Their warrants are free.") % {"name": shown.display_name}, "good"
     )
     return HttpResponseRedirect(reverse("people"))
+
+
+@administrators
+@require_POST
+def sessions_end(request: SignedInRequest, person_id: int) -> HttpResponse:
+    """Sign a person out everywhere: a telephone was lost, say."""
+    if ask := confirm_required(request):
+        return ask
+    shown = get_object_or_404(Person, pk=person_id)
+    service.end_sessions(shown, keep=request if shown.pk == request.person.pk else None)
+    events.tell(request, "sessions-ended", person=shown.username)
+    told.success(request, _("%(name)s is signed out everywhere.") % {"name": shown.display_name}, extra_tags="good")
+    return HttpResponseRedirect(reverse("person", args=[person_id]))
 
 
 def _is_last_administrator(shown: Person) -> bool:

@@ -1,0 +1,117 @@
+"""How long a session lives, who may end it, and what a thief of its cookie has."""
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from tests.conftest import PASSWORD
+
+from tallystick.core.entries import Duty
+from tallystick.web.people import service
+
+
+def inside(client: Client) -> bool:
+    return client.get("/me/").status_code == 200
+
+
+def cookie_of(client: Client) -> str:
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def with_cookie(value: str) -> Client:
+    """Return the browser of someone who has got hold of a session's name."""
+    client = Client()
+    client.cookies[settings.SESSION_COOKIE_NAME] = value
+    return client
+
+
+def test_a_session_nobody_uses_ends(door_clock, make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    for _ in range(3):
+        door_clock.move(service.IDLE_SECONDS - 1)
+        assert inside(client)
+    door_clock.move(service.IDLE_SECONDS)
+    assert not inside(client)
+
+
+def test_a_session_in_use_ends_after_a_watch(door_clock, make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    for _ in range(service.SESSION_SECONDS // 3600 - 1):
+        door_clock.move(3600)
+        assert inside(client)
+    door_clock.move(3600)
+    assert not inside(client)
+
+
+def test_a_session_whose_beginning_is_not_known_is_none(door_clock, make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    session = client.session
+    del session["began_at"]
+    session.save()
+    assert not inside(client)
+
+
+def test_who_signed_out_has_left_nothing_behind(make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    copied = cookie_of(client)
+    assert inside(with_cookie(copied))
+    answer = client.post("/sign-out/")
+    assert answer["Clear-Site-Data"] == '"cache", "storage"'
+    assert not inside(with_cookie(copied))
+
+
+def test_confirming_gives_the_session_a_new_name(door_clock, make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    copied = cookie_of(client)
+    assert client.post("/confirm/", {"password": PASSWORD}).status_code == 302
+    assert cookie_of(client) != copied
+    assert inside(client)
+    assert not inside(with_cookie(copied))
+
+
+def test_one_signs_out_everywhere_else(make_person, signed_in_as):
+    person = make_person("sato")
+    here, there, other = signed_in_as(person), signed_in_as(person), signed_in_as(make_person("mori"))
+    assert here.post("/me/elsewhere/end").status_code == 302
+    assert (inside(here), inside(there), inside(other)) == (True, False, True)
+
+
+def test_signing_out_elsewhere_asks_first_who_it_is(door_clock, make_person, signed_in_as):
+    person = make_person("sato")
+    thief, owner = signed_in_as(person), signed_in_as(person)
+    door_clock.move(service.FRESH_SECONDS + 1)
+    assert "/confirm/" in thief.post("/me/elsewhere/end")["Location"]
+    assert inside(owner)
+
+
+def test_an_administrator_ends_someones_sessions(make_person, signed_in_as):
+    person = make_person("sato")
+    lost = signed_in_as(person)
+    admin = signed_in_as(make_person("abe", duties=[Duty.ADMINISTRATOR]))
+    assert signed_in_as(make_person("mori")).post(f"/people/{person.pk}/sessions/end").status_code == 403
+    assert inside(lost)
+    assert admin.post(f"/people/{person.pk}/sessions/end").status_code == 302
+    assert (inside(lost), inside(admin)) == (False, True)
+
+
+def test_removing_a_passkey_ends_the_sessions_on_other_devices(make_person, signed_in_as):
+    person = make_person("sato")
+    key = person.passkeys.create(credential_id=b"1", data=b"", host="localhost", name="Lost telephone", added_at=0)
+    here, telephone = signed_in_as(person), signed_in_as(person)
+    here.post(f"/me/passkeys/{key.pk}/remove/")
+    assert (inside(here), inside(telephone)) == (True, False)
+
+
+def test_removing_a_passkey_asks_first_who_it_is(door_clock, make_person, signed_in_as):
+    person = make_person("sato")
+    key = person.passkeys.create(credential_id=b"1", data=b"", host="localhost", name="Key", added_at=0)
+    client = signed_in_as(person)
+    door_clock.move(service.FRESH_SECONDS + 1)
+    assert "/confirm/" in client.post(f"/me/passkeys/{key.pk}/remove/")["Location"]
+    assert person.passkeys.count() == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["", "x", "a" * 32, "../../etc/passwd", "é", "a" * 5_000, "'; DROP TABLE people_person; --"]
+)
+def test_a_guessed_session_is_none(db, value):
+    assert not inside(with_cookie(value))
