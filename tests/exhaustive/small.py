@@ -6,6 +6,7 @@ Made by the product itself, so that its files are what the product writes.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,8 @@ class Small:
         return self.director.nodes["IN"]
 
 
-def make(folder: Path) -> Small:
-    director = two_nodes(folder)
+def make(folder: Path, stores: Mapping[str, str] = {}) -> Small:
+    director = two_nodes(folder, stores=stores)
     director.pair()
     for party, duty in (("JP", Duty.REQUESTER), ("IN", Duty.ACCEPTING)):
         entry = write.sign(director.desk(party), grant("Supply", duty))
