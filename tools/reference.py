@@ -34,7 +34,9 @@ SRC = ROOT / "src"
 
 DOCS = ROOT / "docs" / "reference"
 FAMILY = "TallystickError"
-FINDERS = {"refuse": 0, "flag": 1}  # what the fold makes findings with, and which argument is the code
+# What the fold makes findings with, and which argument is the code; a warrant adds its own name to the facts.
+FINDERS = {"refuse": 0, "flag": 1, "denies": 0}
+ADDED = {"denies": frozenset({"who", "warrant", "post"})}
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def raised() -> list[Raised]:
             else:
                 codes = [str(n.value) for n in ast.walk(first) if isinstance(n, ast.Constant) and type(n.value) is str]
             open_ended = any(keyword.arg is None for keyword in node.keywords)
-            facts = None if open_ended else frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
+            given = frozenset(keyword.arg for keyword in node.keywords if keyword.arg)
+            facts = None if open_ended else given | ADDED.get(name, frozenset())
             where = f"{path.relative_to(ROOT)}:{node.lineno}"
             found += [Raised(code, name, where, facts) for code in codes]
     return found

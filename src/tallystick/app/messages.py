@@ -118,35 +118,64 @@ _FINDINGS = {
         "This act belongs to the other side of the order.", "Only the side it belongs to can sign it."
     ),
     "no-warrant": Message(
-        "The officer named has no warrant of this party, or one that is not in force yet.",
+        "Warrant {warrant} ({post}) is not one of this party's, does not count, or was not in force yet.",
         "Ask your administrator to grant one, or sign under the right post.",
     ),
-    "warrant-ended": Message("The officer's warrant ended on {until}.", "Ask your administrator for a new one."),
+    "warrant-ended": Message("Warrant {warrant} ({post}) ended on {until}.", "Ask your administrator for a new one."),
     "warrant-revoked": Message(
-        "The warrant for this act was revoked.", "Sign it again under a warrant that is in force, if it is to count."
+        "Warrant {warrant} ({post}) was revoked by {revoked}.",
+        "Sign it again under a warrant that is in force, if it is to count.",
+    ),
+    "warrant-replaced": Message(
+        "Warrant {warrant} ({post}) has a new key: {by} goes on in its place.", "Sign under the new one."
     ),
     "duty-missing": Message(
-        "The officer's warrant does not hold a duty that this act ({kind}) needs.",
+        "Warrant {warrant} ({post}) does not hold a duty that this act ({kind}) needs.",
         "Have an officer with such a duty sign it.",
+    ),
+    "deputy-not-possible": Message(
+        "Warrant {warrant} ({post}) cannot act for warrant {acting_for}: {because}.",
+        "Grant it again: with an end, and with no more duties, money or time than the warrant it acts for.",
+    ),
+    "rotation-not-possible": Message(
+        "Warrant {warrant} ({post}) cannot go on from warrant {replaces}: {because}.",
+        "Grant it again, on the newest warrant of that post, with the same duties and a new key.",
     ),
     "duties-conflict": Message(
         "One warrant cannot hold two duties that must be kept apart: {one} and {other}.", "Grant them to two officers."
     ),
     "same-officer": Message(
-        "The same officer has already done the act that must be kept apart from this one.",
+        "Warrant {warrant} ({post}) is of the officer who has already done the act that must be kept apart from this "
+        "one.",
         "Have another officer sign it.",
     ),
     "over-act-ceiling": Message(
-        "{amount} is above what the officer may commit in one act, {ceiling}.",
+        "{amount} is above what warrant {warrant} ({post}) may commit in one act, {ceiling}.",
         "Have an officer with a higher warrant sign it, or lower the amount.",
     ),
     "over-total-ceiling": Message(
-        "With this the officer would have committed {amount} in all, above the total of {ceiling}.",
+        "With this, {amount} would have been committed under warrant {warrant} ({post}), above its total of {ceiling}.",
         "Have another officer sign it, or ask your administrator for a higher warrant.",
     ),
     "warrant-currency": Message(
-        "The officer's ceiling is in another currency than this order.",
+        "The ceiling of warrant {warrant} ({post}) is not in the currency of this order.",
         "Have an officer with a warrant in that currency sign it.",
+    ),
+    "officer-signature-missing": Message(
+        "This act ({kind}) needs the officer's own signature under warrant {warrant} ({post}).",
+        "Sign it again with the officer's key.",
+    ),
+    "officer-signature-wrong": Message(
+        "The officer's signature does not fit the key in warrant {warrant} ({post}).",
+        "It is not that officer's, or something was changed. Ask the officer, then sign again.",
+    ),
+    "not-trained": Message(
+        "Warrant {warrant} ({post}) names no training on or before the day of this act, which the terms ask for.",
+        "Ask the administrator of that side for a warrant with the day of the training.",
+    ),
+    "revocation-root-differs": Message(
+        "The revocation of warrant {revokes} says that log {log} had another content up to {size} than it has here.",
+        "It takes back what comes after that place all the same. Call the administrator who signed it.",
     ),
     # time
     "dated-before-seen": Message(

@@ -74,7 +74,7 @@ class Desk:
             for log, head in sorted(loaded.checkpoints.items()):
                 if head.size > space.size(log) or head.root != space.root(log, head.size):
                     raise BadSignatureError(log=log, size=head.size)
-            fold = Fold(genesis)
+            fold = Fold(genesis, space.root_of)
             fold.extend(space.acts())
         except RemoteError as error:
             raise StoreUnavailableError("store-damaged", agreement=self.id.hex(), **_told(error)) from error

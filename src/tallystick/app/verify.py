@@ -63,7 +63,7 @@ def verify(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Verified:
     for log, note in sorted((notes or {}).items()):
         head = _check_note(space, log, note)
         signed[log] = max(signed.get(log, 0), head.size)
-    fold = Fold(genesis)
+    fold = Fold(genesis, space.root_of)
     fold.extend(space.acts())
     record = fold.record
     return Verified(

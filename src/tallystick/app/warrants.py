@@ -66,7 +66,19 @@ def revocation(desk: Desk, grant: int, reason: Reason) -> Draft:
         raise LocalError("already-revoked", post=view.post)
     cuts = tuple(
         Cut(log=log, size=size, root=desk.space.root(log, size))
-        for log, size in desk.space.sizes().items()
+        for log in desk.space.sizes()
         if log >= PARTIES_MAX and party_of(log) == desk.party
+        for size in (_up_to_last_act(desk, log),)
     )
     return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))
+
+
+def _up_to_last_act(desk: Desk, log: int) -> int:
+    """Return where a cut of all that comes after stands; what follows the last act is acknowledgements.
+
+    The admin log sees every act before it says anything, so the partner can check the root.
+    """
+    size = desk.space.size(log)
+    while size and not desk.space.is_act(log, size - 1):
+        size -= 1
+    return size

@@ -47,6 +47,8 @@ def request(run: OrderRun, entry: Entry, body: Request) -> Refusal | None:
     refusal = warrants.check(entry, body.who, STEPS[Kind.REQUEST, None], Side.RECEIVER, shared.commitment)
     if refusal is None and warrants.has_revokes():
         refusal = warrants.revoked(entry, body.who, lambda revoke: run.relied_on(entry, revoke))
+    if refusal is None:
+        refusal = warrants.unsigned(entry, body.who, None, lambda: None)
     refusal = refusal or _outside_terms(shared.genesis, body)
     if refusal is None:
         run.lines = {line.line: LineRun(line) for line in body.lines}
@@ -180,10 +182,8 @@ def order(run: OrderRun, entry: Entry, body: Order) -> Refusal | None:
 
 def _check_certifier(run: OrderRun, entry: Entry, body: Order) -> Refusal | None:
     """The funds certifier is another officer, with a live warrant for it."""
-    if body.funds_certifier == body.who:
-        return refuse("same-officer", who=body.who)
     warrants = run.shared.warrants
-    refusal = warrants.check_certifier(entry, body.funds_certifier)
+    refusal = warrants.check_certifier(entry, body.who, body.funds_certifier)
     if refusal is None and warrants.has_revokes():
         refusal = warrants.revoked(entry, body.funds_certifier, lambda revoke: run.relied_on(entry, revoke))
     return refusal

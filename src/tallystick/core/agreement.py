@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from tallystick.core import canonical, fuel
 from tallystick.core.calendar import parse_day
-from tallystick.core.entries import BIG, TEXT_MAX, Means
+from tallystick.core.entries import BIG, TEXT_MAX, Duty, Means
 from tallystick.core.errors import LocalError, MalformedBytesError, TooLargeError
 from tallystick.core.identity import PARTIES_MAX
 from tallystick.core.quantity import CURRENCIES, Rounding
@@ -168,6 +168,7 @@ class Terms:
     means: Mapping[str, tuple[Means, ...]] = field(hash=False)
     blocked_groups: tuple[str, ...]
     officer_signs: OfficerSigns = OfficerSigns.ABOVE_WRITER_CEILING
+    training: tuple[Duty, ...] = ()  # duties whose officers need a day of training in their warrant
 
     def __post_init__(self) -> None:
         refused = {
@@ -251,6 +252,7 @@ class Terms:
             ],
             18: list(self.blocked_groups),
             19: int(self.officer_signs),
+            **({20: [int(duty) for duty in self.training]} if self.training else {}),
         }
 
     @classmethod
@@ -263,7 +265,7 @@ class Terms:
         Raises:
             MalformedBytesError: ``malformed-terms`` with the field.
         """
-        if type(policy) is not dict or set(policy) != set(range(1, 20)):
+        if type(policy) is not dict or set(policy) - {20} != set(range(1, 20)):
             raise MalformedBytesError("malformed-terms", field="policy")
         try:
             terms = _read_policy(policy)
@@ -356,6 +358,7 @@ _POSSIBLE: Mapping[str, Callable[[Terms], bool]] = MappingProxyType(
             and all(_matches(_GROUP, group) for group in t.blocked_groups)
         ),
         "officer_signs": lambda t: isinstance(t.officer_signs, OfficerSigns),
+        "training": lambda t: all(isinstance(duty, Duty) for duty in t.training) and _distinct(t.training),
     }
 )
 
@@ -432,6 +435,9 @@ def _read_policy(p: dict[Any, Any]) -> Terms:
         means=means,
         blocked_groups=tuple([_text_of(group, "blocked_groups") for group in _list(p[18], "blocked_groups")]),
         officer_signs=_member(OfficerSigns._value2member_map_, p[19], "officer_signs"),
+        training=tuple(
+            [_member(Duty._value2member_map_, duty, "training") for duty in _list(p.get(20, []), "training")]
+        ),
     )
 
 
@@ -595,6 +601,7 @@ JAPAN_INDIA: Final = Terms(
     means={c: () if c in _NOT_IN_JAPAN_INDIA else (Means.REIMBURSEMENT,) for c in CATEGORIES},
     blocked_groups=ALWAYS_BLOCKED,
     officer_signs=OfficerSigns.ABOVE_WRITER_CEILING,
+    training=(),
 )
 
 _DIET = (
@@ -653,6 +660,7 @@ JAPAN_INDIA_TERMS: Final[tuple[Term, ...]] = (
     ),
     Term("blocked_groups", ", ".join(ALWAYS_BLOCKED), _DEFAULT, f"Weapons are outside the agreement. {_KYODO}"),
     Term("officer_signs", "an officer's own signature above the ceiling of the node that writes", _DEFAULT, _OURS),
+    Term("training", "for no duty", _DEFAULT, _OURS),
 )
 
 PROFILES: Final[Mapping[str, Terms]] = MappingProxyType({JAPAN_INDIA.code: JAPAN_INDIA})

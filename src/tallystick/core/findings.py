@@ -42,12 +42,19 @@ FINDINGS: Mapping[str, Weight] = MappingProxyType({
     "no-warrant": V,  # who names no officer's grant of that party, or one not yet seen
     "warrant-ended": V,  # past its until
     "warrant-revoked": V,
+    "warrant-replaced": V,  # used after the grant that goes on in its place was seen
     "duty-missing": V,  # the warrant has none of the duties this kind needs
+    "deputy-not-possible": V,  # a grant for acting that is wider or longer than the one it acts for
+    "rotation-not-possible": V,  # a grant that cannot go on from the one it names
     "duties-conflict": V,  # a grant with two duties that exclude each other
     "same-officer": V,  # the same officer already did the act that must be separate
     "over-act-ceiling": V,
     "over-total-ceiling": V,
     "warrant-currency": V,  # the ceiling is in another currency than the order
+    "officer-signature-missing": V,  # the policy asks for the officer's own signature
+    "officer-signature-wrong": V,  # there is one, and it does not fit the key in the warrant
+    "not-trained": F,  # the terms ask for training, and the warrant has no such day, or a later one
+    "revocation-root-differs": F,  # a revocation vouches for another history of a log than ours
     # time
     "dated-before-seen": F,  # claims to be older than something of the other party that it had seen
     "dated-after-witness": F,  # claims to be younger than the other party's first word that had seen it

@@ -28,6 +28,7 @@ from tallystick.core.entries import (
     Amendment,
     Correction,
     Countersign,
+    Cut,
     Entry,
     Grant,
     Kind,
@@ -254,6 +255,7 @@ class Record:
 
 
 _B = TypeVar("_B")
+RootOf = Callable[[int, int], bytes | None]  # the root of a log up to a size; None: not held that far
 _ReliedOn = Callable[[Entry], bool]  # whether the other party had acted before it saw the given revocation
 
 
@@ -281,9 +283,11 @@ def _price_list_of(entry: Entry) -> EntryRef | None:
 class Fold:
     """The reading of one agreement's entries, kept up to date as they arrive. Not thread-safe; its records are."""
 
-    def __init__(self, genesis: Genesis) -> None:
+    def __init__(self, genesis: Genesis, root_of: RootOf | None = None) -> None:
+        """``root_of`` is asked whether a revocation vouches for the logs as they are held; None: that is not asked."""
         self.genesis = genesis
-        self.warrants = Warrants(self._commitment_of)
+        self._root_of = root_of
+        self.warrants = Warrants(genesis, self._commitment_of)
         self._entries: dict[EntryRef, Entry] = {}
         self._subject: dict[EntryRef, EntryRef | None] = {}  # the order an entry is about; None: about no order
         self._waiting: dict[EntryRef, list[Entry]] = {}  # by the entry they speak of, which has not come or is lost too
@@ -408,15 +412,18 @@ class Fold:
         elif entry.kind in ADMIN_KINDS and ref.log >= len(self.genesis.parties):
             refusal = refuse("wrong-side", party=entry.party)  # only a party's own admin log grants and revokes
         elif isinstance(body, Grant):
-            refusal = self.warrants.add_grant(entry)
-            if (entry.party, ref.index) in self.warrants.missed:
-                self._touched_grants.add((entry.party, ref.index))
+            own = (entry.party, ref.index)
+            self._touch_grants(n for n in self.warrants.add_grant(entry) if n != own or n in self.warrants.missed)
         elif isinstance(body, Revoke) and body.grant < ref.index:
-            self.warrants.add_revoke(entry)
-            self._touched_grants.add((entry.party, body.grant))
-            self._touched_logs.add(log_id(body.grant, entry.party))
+            self._touch_grants(self.warrants.add_revoke(entry))
         self._admin[ref] = refusal
         self._desk_changed = True
+
+    def _touch_grants(self, names: Iterable[tuple[int, int]]) -> None:
+        """Have what leans on these grants, as an officer's or as a writer's, read again at the end of the portion."""
+        for party, index in names:
+            self._touched_grants.add((party, index))
+            self._touched_logs.add(log_id(index, party))
 
     def _orders_touched(self) -> set[EntryRef]:
         """Return the orders that lean on a grant, log or price list that changed; looks at them all, once a portion.
@@ -470,6 +477,8 @@ class Fold:
         refusal = self.warrants.check(entry, body.who, step, Side.PROVIDER, self.commitment)
         if refusal is None and self.warrants.has_revokes():
             refusal = self.warrants.revoked(entry, body.who, relied_on_before)
+        if refusal is None:
+            refusal = self.warrants.unsigned(entry, body.who, None, lambda: None)
         return refusal or self._price_list_terms(entry, body)
 
     def _price_list_terms(self, entry: Entry, body: PriceList) -> Refusal | None:
@@ -564,6 +573,11 @@ class Fold:
             new = replacement_of(order[0], correction)
             if offer is not None and isinstance(new, Order):
                 return self._ordered(new, *offer, already=self._ordered(order[1], *offer).amount)
+        amendment = self._said(entry.obj, Amendment)
+        if amendment is not None:
+            old, new = self._amended(entry, *amendment), replacement_of(amendment[0], correction)
+            said = self._amended(entry, amendment[0], new) if isinstance(new, Amendment) else None
+            return said and Commitment(said.currency, said.amount, max(0, said.adds - (old.adds if old else 0)))
         offer = self._said(entry.obj, Offer)
         if offer is not None:
             new = replacement_of(offer[0], correction)
@@ -630,7 +644,8 @@ class Fold:
     def _publish(self) -> Record:
         if self._desk_changed:
             judged = {ref: self._judge_price_list(entry) for ref, entry in self._price_lists.items()}
-            grants = {name: self.warrants.by_name[name].view() for name in sorted(self.warrants.by_name)}
+            warrants = self.warrants
+            grants = {name: warrants.view(warrants.by_name[name]) for name in sorted(warrants.by_name)}
             self._desk = _Desk(
                 findings=self._desk_findings(judged),
                 grants=MappingProxyType(grants),
@@ -676,6 +691,7 @@ class Fold:
             for ref, refusal in judged.items()
             if refusal is not None
         ]
+        found += [Finding(w.refusal[0], w.ref, None, w.refusal[1]) for w in self.warrants.by_name.values() if w.refusal]
         found += [self._lost_finding(self._entries[ref]) for ref in self._lost]
         found += [
             Finding("unknown-object", ref, None, (("object", entry.body.grant),))
@@ -683,6 +699,20 @@ class Fold:
             if refusal is None
             for entry in (self._entries[ref],)
             if isinstance(entry.body, Revoke) and not self._takes_back_a_grant(entry, entry.body)
+        ]
+        found += [
+            Finding(
+                "revocation-root-differs",
+                ref,
+                None,
+                (("revokes", entry.body.grant), ("log", cut.log), ("size", cut.size)),
+            )
+            for ref, refusal in self._admin.items()
+            if refusal is None
+            for entry in (self._entries[ref],)
+            if isinstance(entry.body, Revoke)
+            for cut in entry.body.cuts
+            if not self._is_vouched(entry, cut)
         ]
         numbers = {key: self._numbers[key] for key in self._repeated}
         for ref, refusal in price_lists.items():
@@ -699,6 +729,12 @@ class Fold:
 
     def _takes_back_a_grant(self, entry: Entry, body: Revoke) -> bool:
         return body.grant < entry.ref.index and (entry.party, body.grant) in self.warrants.by_name
+
+    def _is_vouched(self, entry: Entry, cut: Cut) -> bool:
+        """Return whether a cut is of the log as it is held; one of what its writer had not seen pins nothing."""
+        if self._root_of is None or entry.seen.get(cut.log, 0) < cut.size:
+            return True
+        return self._root_of(cut.log, cut.size) in (None, cut.root)
 
     def _lost_finding(self, entry: Entry) -> Finding:
         body = entry.body
@@ -754,7 +790,7 @@ class Fold:
         if entry.kind in ADMIN_KINDS and entry.ref.log >= len(self.genesis.parties):
             return refuse("wrong-side", party=entry.party)
         if isinstance(body, Grant):
-            return Warrants(self._commitment_of).add_grant(entry)
+            return self.warrants.try_grant(entry)
         if isinstance(body, Revoke) and not self._takes_back_a_grant(entry, body):
             return refuse("unknown-object", object=body.grant)
         return None
@@ -764,11 +800,11 @@ class Fold:
         return Trial(findings, refusal is not None, None, ())
 
 
-def fold(genesis: Genesis, entries: Iterable[Entry]) -> Record:
+def fold(genesis: Genesis, entries: Iterable[Entry], root_of: RootOf | None = None) -> Record:
     """Return what ``entries`` mean, from scratch.
 
     Total and deterministic: equal sets of entries give equal records, byte for byte (``Record.digest``).
     """
-    reading = Fold(genesis)
+    reading = Fold(genesis, root_of)
     reading.extend(entries)
     return reading.record

@@ -326,21 +326,21 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.ORDER, (Kind.OFFER,), (_S.REQUESTED, _S.OFFERED), Side.RECEIVER, (Duty.ORDERING,),
-        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "offer-expired", "same-officer",
-         "offer-not-live", "second-order"),
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing", "offer-expired",
+         "same-officer", "offer-not-live", "second-order"),
         _S.ORDERED, "Takes the live offer and binds the receiver up to a limit; names who certified the funds.",
         otherwise="second-order",
     ),
     Step(
         Kind.ACCEPTANCE, (Kind.ORDER,), (_S.ORDERED, _S.REQUESTED, _S.OFFERED, _S.WITHDRAWN), Side.PROVIDER,
-        (Duty.ACCEPTING,), ("warrant-currency", "over-act-ceiling", "over-total-ceiling"),
+        (Duty.ACCEPTING,), ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing"),
         _S.AGREED, "Makes the order binding. It may name an order made on an offer that was replaced meanwhile.",
         otherwise="already-decided",
     ),
     Step(
         Kind.AMENDMENT, (Kind.ACCEPTANCE,), _RUNNING, Side.EITHER, _AUTHORITIES,
-        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "already-decided", "stale-amendment",
-         "bad-quantity"),
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing", "already-decided",
+         "stale-amendment", "bad-quantity"),
         None, "Changes quantities, prices or the limit. Deliveries already made keep their version.",
         needs_countersign=True,
     ),
@@ -394,7 +394,8 @@ LIFE: tuple[Step, ...] = (
     ),
     Step(
         Kind.FUNDS_RECEIVED, (Kind.INVOICE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
-        ("bad-quantity", "short-payment", "overpaid"), None, "Says what arrived. This settles.",
+        ("officer-signature-missing", "bad-quantity", "short-payment", "overpaid"), None,
+        "Says what arrived. This settles.",
     ),
     Step(
         Kind.CREDIT_NOTE, (Kind.INVOICE,), _GOODS, Side.PROVIDER, (Duty.BILLING,),
@@ -412,15 +413,16 @@ LIFE: tuple[Step, ...] = (
          Kind.CANCELLATION, Kind.DELIVERY, Kind.RECEIPT, Kind.DISCREPANCY, Kind.RESOLUTION, Kind.INVOICE,
          Kind.INVOICE_ACCEPTED, Kind.INVOICE_DISPUTED, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED, Kind.CREDIT_NOTE),
         (*_NEGOTIATION, _S.DECLINED, _S.WITHDRAWN, *_AGREED, _S.CLOSED), Side.EITHER, (),
-        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "correction-not-possible"), None,
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing",
+         "correction-not-possible"), None,
         "Replaces an own document or takes it back. Alone while the other side has not answered it, except an "
         "acceptance. Needs the duty of the corrected document.",
         needs_countersign=True,
     ),
     Step(
         Kind.COUNTERSIGN, (Kind.AMENDMENT, Kind.CANCELLATION, Kind.RESOLUTION), (*_AGREED, _S.CLOSED), Side.EITHER,
-        _AUTHORITIES, ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "own-countersign",
-                       "already-decided", "stale-amendment", "bad-quantity", "credit-over-invoiced",
+        _AUTHORITIES, ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing",
+                       "own-countersign", "already-decided", "stale-amendment", "bad-quantity", "credit-over-invoiced",
                        "over-liability"),
         None, "The other side's signature: from here the proposal counts.",
     ),
@@ -443,7 +445,7 @@ LIFE: tuple[Step, ...] = (
 
 ANY_ACT = (
     "unreadable-body", "unknown-object", "wrong-side", "no-warrant", "warrant-ended", "warrant-revoked",
-    "duty-missing", "corrected", "taken-back",
+    "warrant-replaced", "duty-missing", "officer-signature-wrong", "not-trained", "corrected", "taken-back",
 )  # fmt: skip
 """What every act may earn besides the guards of its row."""
 

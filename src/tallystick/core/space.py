@@ -247,6 +247,10 @@ class Space:
             raise LocalError("unknown-entry", entry=f"{log}.{size}")
         return held.root(size) if held else Tree().root(0)
 
+    def root_of(self, log: int, size: int) -> bytes | None:
+        """Return the root over the first ``size`` leaves of ``log``; None when it is not held that far."""
+        return self.root(log, size) if 0 <= size <= self.size(log) else None
+
     def inclusion(self, ref: EntryRef, size: int) -> list[bytes]:
         """Return the path that shows a leaf to be among the first ``size`` of its log (``merkle.verify_inclusion``).
 

@@ -22,6 +22,7 @@ from tallystick.core.entries import (
     Correction,
     Countersign,
     Entry,
+    FundsReceived,
     Invoice,
     Kind,
     Note,
@@ -35,7 +36,7 @@ from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.ledger import Transaction
 from tallystick.core.orders import STEPS, OrderState, Side, Step
 from tallystick.core.running import OrderRun, ProposalRun, Shared, Substitution
-from tallystick.core.warrants import SECONDS_PER_DAY, Refusal, refuse
+from tallystick.core.warrants import OFFICER_SIGNED, SECONDS_PER_DAY, Commitment, Refusal, refuse
 
 CORRECTIONS_MAX = 100  # per order: each walks the order again, so many of them must not become a burden
 _NEVER_AGREED = frozenset({OrderState.VOID, OrderState.DECLINED, OrderState.WITHDRAWN})
@@ -98,6 +99,9 @@ def _judge(run: OrderRun, entry: Entry) -> Refusal | None:
         return refuse(code, state=state.value, kind=int(kind))
     refusal = _EFFECTS[kind](run, entry, body)
     if refusal is None:
+        flag = run.shared.warrants.untrained(entry, body.who, step)  # type: ignore[union-attr]  # an officer's act
+        if flag is not None:
+            run.flag(entry, flag[0], **dict(flag[1]))
         if step.to is not None:
             run.state = step.to
         elif run.acceptance is not None and kind is not Kind.NOTE:
@@ -140,7 +144,30 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
     refusal = warrants.check(entry, body.who, step, side, shared.commitment)
     if refusal is None and warrants.has_revokes():
         refusal = warrants.revoked(entry, body.who, lambda revoke: run.relied_on(entry, revoke))
+    if refusal is None:
+        what = _signed_as(step.kind, target)
+        refusal = warrants.unsigned(entry, body.who, what, lambda: _at_stake(run, entry, target))
     return refusal
+
+
+def _signed_as(kind: Kind, target: Entry) -> Kind | None:
+    """Return the act of commitment or settlement that this is (for a correction: what it corrects), if it is one."""
+    if kind is Kind.COUNTERSIGN and target.kind != Kind.AMENDMENT:
+        return None
+    return kind if kind in OFFICER_SIGNED else None
+
+
+def _at_stake(run: OrderRun, entry: Entry, target: Entry) -> Commitment | None:
+    """Return what ``entry`` comes to, to hold against the ceiling of the node that writes it."""
+    body: object = entry.body
+    sums = []
+    if isinstance(body, Correction) and isinstance(target.body, FundsReceived):
+        sums, body = [target.body.amount], replacement_of(target, body)
+    if isinstance(body, FundsReceived):
+        sums.append(body.amount)
+    if sums:
+        return Commitment(run.currency or "", max(sums), 0)
+    return run.shared.commitment(entry)
 
 
 # ---- what has been decided before

@@ -155,9 +155,13 @@ def test_impossible_terms_are_refused_by_name(name, value):
 
 
 def test_every_field_of_terms_is_checked():
-    assert {name for name, _ in IMPOSSIBLE} | {"rounding", "officer_signs"} == {f.name for f in fields(Terms)}
+    assert {name for name, _ in IMPOSSIBLE} | {"rounding", "officer_signs", "training"} == {
+        f.name for f in fields(Terms)
+    }
     with pytest.raises(LocalError):
         _changed("rounding", 1)
+    with pytest.raises(LocalError):
+        _changed("training", (3,))
 
 
 # ---- bytes
@@ -199,7 +203,11 @@ def _break(key, change):
         (None, "policy"),
         ([], "policy"),
         ({}, "policy"),
-        ({**JAPAN_INDIA.to_policy(), 20: 0}, "policy"),
+        ({**JAPAN_INDIA.to_policy(), 20: 0}, "training"),
+        ({**JAPAN_INDIA.to_policy(), 20: []}, "order"),
+        ({**JAPAN_INDIA.to_policy(), 20: [99]}, "training"),
+        ({**JAPAN_INDIA.to_policy(), 20: [3, 3]}, "training"),
+        ({**JAPAN_INDIA.to_policy(), 21: 0}, "policy"),
         ({k: v for k, v in JAPAN_INDIA.to_policy().items() if k != 7}, "policy"),
         (_break(1, lambda _: b"JPIN"), "code"),
         (_break(2, lambda _: "1"), "version"),

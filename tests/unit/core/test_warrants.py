@@ -138,7 +138,7 @@ def test_an_order_stays_below_the_ceiling_of_one_act() -> None:
 
 def test_a_ceiling_in_another_currency_allows_nothing() -> None:
     limits = {(JP, Duty.ORDERING): {"currency": "JPY", "per_act": 10**12}}
-    Story(REQUEST + OFFER + ORDER + "-> O1 offered\n-> finding warrant-currency R1 warrant=JPY", limits=limits)
+    Story(REQUEST + OFFER + ORDER + "-> O1 offered\n-> finding warrant-currency R1 currency=JPY", limits=limits)
     story = Story(REQUEST)
     nameless = story.logs.say(JP, grant(Duty.ORDERING, per_act=5))
     story.fold.extend([nameless])

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.core import agreement
-from tallystick.core.agreement import Allowance, Origin, Term, Terms
+from tallystick.core.agreement import Allowance, OfficerSigns, Origin, Term, Terms
 from tallystick.core.calendar import date_of
 from tallystick.web import formats, words
 from tallystick.web.words import Word
@@ -48,6 +48,8 @@ LABELS: Mapping[str, Word] = MappingProxyType({
     "allowed": _("What may be provided when"),
     "means": _("Settled by"),
     "blocked_groups": _("Supply groups never carried"),
+    "officer_signs": _("Officers sign themselves"),
+    "training": _("Training needed"),
 })  # fmt: skip
 
 BADGES: Mapping[Origin, str] = MappingProxyType({
@@ -121,8 +123,16 @@ _VALUES: Mapping[str, Callable[[Terms], str]] = MappingProxyType({
     "volume_tolerance_permille": lambda t: formats.permille(t.volume_tolerance_permille),
     "currencies": lambda t: ", ".join(f"{party}: {' '.join(codes)}" for party, codes in t.currencies.items()),
     "blocked_groups": lambda t: ", ".join(t.blocked_groups),
+    "officer_signs": lambda t: str(_OFFICER_SIGNS[t.officer_signs]),
+    "training": lambda t: ", ".join(str(words.DUTIES[duty]) for duty in t.training) or gettext("for no duty"),
 })  # fmt: skip
 
+
+_OFFICER_SIGNS: Mapping[OfficerSigns, Word] = MappingProxyType({
+    OfficerSigns.NEVER: _("never: the node signs for them"),
+    OfficerSigns.ABOVE_WRITER_CEILING: _("above the ceiling of the node that writes"),
+    OfficerSigns.ALWAYS: _("every order, acceptance, amendment and payment received"),
+})  # fmt: skip
 
 ALLOWANCES: Mapping[Allowance, tuple[str, str, Word]] = MappingProxyType({
     Allowance.ALLOWED: ("good-text", "tick", _("Allowed")),
