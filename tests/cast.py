@@ -6,7 +6,7 @@ India's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -95,8 +95,12 @@ class Logs:
         t: int = 0,
         unseen: Iterable[EntryRef] = (),
         seen: Mapping[int, int] | None = None,
+        sign: Callable[[Entry], bytes] | None = None,
     ) -> Entry:
-        """Append an act to ``log``; its writer has seen everything but ``unseen`` and what came after those."""
+        """Append an act to ``log``; its writer has seen everything but ``unseen`` and what came after those.
+
+        ``sign`` makes its officer's own signature.
+        """
         if seen is None:
             seen = {other: size for other, size in self._sizes.items() if other != log}
             for ref in unseen:
@@ -108,6 +112,8 @@ class Logs:
         kind = body.kind if isinstance(body, Unreadable) else body.KIND
         core = b"" if isinstance(body, Unreadable) else encode_trusted(to_array(body))
         entry = Entry(EntryRef(log, index), int(kind), t, on, body, None, lamport, dict(seen), sha256(core).digest())
+        if sign is not None:
+            entry = replace(entry, auth=sign(entry))
         self._sizes[log] = index + 1
         self._by_ref[entry.ref] = entry
         self.entries.append(entry)
@@ -122,13 +128,17 @@ class Logs:
 
 
 def staffed(
-    genesis: Genesis = GENESIS, t: int = 0, limits: Mapping[tuple[int, Duty], Mapping[str, object]] | None = None
+    genesis: Genesis = GENESIS,
+    t: int = 0,
+    limits: Mapping[tuple[int, Duty], Mapping[str, object]] | None = None,
+    writers: Mapping[int, Mapping[str, object]] | None = None,
 ) -> Logs:
     """Return logs in which both parties have adopted the genesis and granted a writer and every officer."""
     logs = Logs()
     for party, code in enumerate(CODES):
         logs.say(party, Adopt(genesis.space_id), t=t)
-        logs.say(party, grant(post=f"{code} node", key=key_of(f"{code} writer")), t=t)
+        writer = grant(post=f"{code} node", key=key_of(f"{code} writer"))
+        logs.say(party, replace(writer, **(writers or {}).get(party, {})), t=t)
         for duty in OFFICERS:
             changes = (limits or {}).get((party, duty), {})
             logs.say(party, grant(duty, post=f"{POSTS[duty]}, {code}", **changes), t=t)

@@ -192,10 +192,17 @@ class Story:
             self.names[name] = entry.ref
 
     def say(
-        self, party: int, body: Body, *, on: EntryRef | None = None, t: int = 0, unseen: Iterable[EntryRef] = ()
+        self,
+        party: int,
+        body: Body,
+        *,
+        on: EntryRef | None = None,
+        t: int = 0,
+        unseen: Iterable[EntryRef] = (),
+        sign: Callable[[Entry], bytes] | None = None,
     ) -> Entry:
         """Say ``body`` by the writer of ``party``, and let the record follow."""
-        entry = self.logs.say(writer_of(party), body, on=on, t=t, unseen=unseen)
+        entry = self.logs.say(writer_of(party), body, on=on, t=t, unseen=unseen, sign=sign)
         self.fold.extend([entry])
         return entry
 

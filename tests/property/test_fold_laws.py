@@ -43,6 +43,7 @@ from tallystick.core.entries import (
     Duty,
     Entry,
     FundsReceived,
+    Grant,
     Invoice,
     InvoiceAccepted,
     InvoiceDisputed,
@@ -113,7 +114,9 @@ def history(steps: list[Step], limits: bool = False) -> Logs:
         # What a writer has seen only grows; it may lag behind what the others have said.
         for other in (*writers, JP, IN):
             held[writer][other] = max(held[writer].get(other, 0), logs.size(other) - step.blind)
-        if step.twist == 11:
+        if step.twist == 11 and step.pick % 3 == 2:
+            entry = logs.say(party, _linked(step), t=T)
+        elif step.twist == 11:
             entry = logs.revoke(
                 party, 2 + step.pick % len(Duty), cuts=[(writer, max(0, logs.size(writer) - step.pick % 4))], t=T
             )
@@ -123,6 +126,15 @@ def history(steps: list[Step], limits: bool = False) -> Logs:
             entry = logs.say(writer, body, on=on, t=T + number * 3_600, seen=seen)
         reading.extend([entry])
     return logs
+
+
+def _linked(step: Step) -> Grant:
+    """Return a new key for a post, or for the second ship, or a deputy; some of them cannot be."""
+    if step.pick % 4 == 0:
+        return grant(post="IN ship", key=key_of(f"ship {step.pick}"), replaces=len(Duty) + 2)
+    duty = Duty(1 + step.pick // 4 % len(Duty))
+    other = {"acting_for": OFFICERS[duty], "until": DAY + 1} if step.pick % 2 else {"replaces": OFFICERS[duty]}
+    return grant(duty, officer_key=key_of(f"officer {step.pick}"), **other)
 
 
 def _act(reading: Fold, step: Step, number: int, party: int) -> tuple[Body, EntryRef | None]:
