@@ -125,6 +125,7 @@ ROWS = {
     "peer/challenge": (POST, {}, (400,) * 5),
     "peer/session": (POST, {}, (400,) * 5),
     "peer/exchange": (POST, {}, (401,) * 5),
+    "peer/digests": (POST, {}, (401,) * 5),
 }
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tallystick.app import exchange, pairing
+from tallystick.app import attest, exchange, pairing
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import canonical
@@ -59,6 +59,7 @@ def write(node: Node, desk: Desk, peer: Peer, *, everything: bool = False) -> Co
     """
     questions = _open_questions(desk, peer)
     told = [question.told for question in questions]
+    attest.attest_if_due(desk)
     known = {} if everything else _least([exchange.known_by_partner(desk, peer.writer_key), *told])
     bundles = exchange.news_for(desk, known)
     bundles += [desk.space.have_only(question.asked) for question in questions]
@@ -89,6 +90,7 @@ def read(node: Node, data: bytes) -> tuple[Desk, exchange.Received]:
     received = exchange.receive(desk, plain)
     desk.settle(exchange.reachable(node.store, desk.id))
     _keep_questions(desk, received)
+    attest.compare(desk)
     for peer in node.store.peers():
         if peer.space == desk.id and pairing.has_adopted(desk):
             pairing.partner_has_adopted(node, peer)

@@ -592,6 +592,10 @@ _REMOTE = {
         "Two different histories of one log were seen. The evidence is kept.",
         "Stop relying on that writer and call the partner's administrator. Do not delete anything.",
     ),
+    "not-attested": Message(
+        "Digests are told only of entries that an attestation names and that are all held: {why}.",
+        "Exchange first; the question is asked again by itself.",
+    ),
     "waiting-full": Message(
         "Too much is waiting for entries that come before it: at most {limit} bundles or {bytes_limit} bytes.",
         "Find the missing courier file, or exchange online.",

@@ -23,9 +23,11 @@ from tallystick.core import canonical
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import (
     ADMIN_KINDS,
+    BIG,
     DESK_KINDS,
     Acceptance,
     Amendment,
+    Attest,
     Correction,
     Countersign,
     Cut,
@@ -206,6 +208,11 @@ class Record:
     def _key(self, ref: EntryRef) -> tuple[int, int, int]:
         return self._entries[ref].order_key
 
+    def place_of(self, order_id: EntryRef) -> tuple[int, int, int]:
+        """Return where everybody reads the request of an order; one that is not known here comes last."""
+        request = self._entries.get(order_id)
+        return request.order_key if request is not None else (BIG, *order_id)
+
     def _journal(self) -> tuple[Transaction, ...]:
         return self._sorted_journal
 
@@ -245,6 +252,19 @@ class Record:
         if file is None:
             raise KeyError(order_id)
         return file.digest
+
+    def bucket_digests(self) -> tuple[bytes, ...]:
+        """Return the SHA-256 of each of the ``BUCKETS`` groups of orders."""
+        return tuple([bucket.digest for bucket in self._buckets])
+
+    def orders_in(self, bucket: int) -> tuple[EntryRef, ...]:
+        """Return the names of the orders in one of the groups."""
+        return tuple(sorted(self._buckets[bucket].files))
+
+    @cached_property
+    def desk_digest(self) -> bytes:
+        """SHA-256 over the findings that are told beside the orders."""
+        return hashlib.sha256(canonical.encode_trusted([plain(finding) for finding in self._desk_findings])).digest()
 
     @cached_property
     def digest(self) -> bytes:
@@ -300,6 +320,7 @@ class Fold:
         self._numbers: dict[tuple[int | str, ...], set[EntryRef]] = {}
         self._repeated: set[tuple[int | str, ...]] = set()
         self._admin: dict[EntryRef, Refusal | None] = {}
+        self.attests: dict[int, Entry] = {}  # the newest attestation in each log
         self._price_lists: dict[EntryRef, Entry] = {}
         self._missed_price_lists: set[EntryRef] = set()  # offers named them before they came
         self._touched_grants: set[tuple[int, int]] = set()  # changed in this portion, as are the next two
@@ -333,6 +354,14 @@ class Fold:
                 self._refold(order_id, fresh)
             self._record = self._publish()
         return frozenset(dirty)
+
+    def below(self, sizes: Mapping[int, int]) -> list[Entry]:
+        """Return the entries taken in that are among the first leaves of each log, so many as ``sizes`` says."""
+        return [entry for ref, entry in self._entries.items() if ref.index < sizes.get(ref.log, 0)]
+
+    def fresh(self) -> Fold:
+        """Return a fold of the same agreement, by the same rules, that has taken in nothing yet."""
+        return type(self)(self.genesis)
 
     def _place(self, entry: Entry, dirty: set[EntryRef]) -> None:
         """Find what ``entry`` is about, and with it the entries that were waiting for it."""
@@ -411,6 +440,10 @@ class Fold:
             refusal = refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
         elif entry.kind in ADMIN_KINDS and ref.log >= len(self.genesis.parties):
             refusal = refuse("wrong-side", party=entry.party)  # only a party's own admin log grants and revokes
+        elif isinstance(body, Attest):
+            known = self.attests.get(ref.log)
+            if known is None or known.ref.index < ref.index:
+                self.attests[ref.log] = entry
         elif isinstance(body, Grant):
             own = (entry.party, ref.index)
             self._touch_grants(n for n in self.warrants.add_grant(entry) if n != own or n in self.warrants.missed)

@@ -9,6 +9,7 @@ Source: docs/spec/ledger.md.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +17,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
-from tallystick.core import posting_rules
+from tallystick.core import canonical, posting_rules
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderView
 
@@ -161,6 +162,12 @@ class Ledger:
                 key = (account, commodity)
                 balances[key] = balances.get(key, 0) + sign * amount
         return MappingProxyType(dict(sorted(balances.items())))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 over every account ever moved, by commodity, with its balance as text: the books of all parties."""
+        told = [[account, commodity, str(amount)] for (account, commodity), amount in self._balances.items()]
+        return hashlib.sha256(canonical.encode_trusted(told)).digest()
 
     def accounts(self) -> tuple[str, ...]:
         """Return the names of all accounts that were ever moved, sorted."""

@@ -98,14 +98,21 @@ class HttpLink:
 
         ``answerer`` is the writer key of the node that should be at ``url``.
         """
+        return self._in_session(url, space, answerer, "exchange", body, {HOLDS_HEADER: holds})
+
+    def digests(self, url: str, space: bytes, answerer: bytes, asked: bytes) -> bytes:
+        """Ask the partner for its order digests (``app.attest``); sessions as in ``exchange``."""
+        return self._in_session(url, space, answerer, "digests", asked, {}).body
+
+    def _in_session(
+        self, url: str, space: bytes, answerer: bytes, door: str, body: bytes, headers: dict[str, str]
+    ) -> Reply:
         for fresh in (False, True):
             token = self._tokens.get((url, space))
             if token is None or fresh:
                 token = self._tokens[url, space] = self._open_session(url, space, answerer)
             try:
-                return self._ask(
-                    "POST", url, "exchange", body, {"Authorization": f"Tallystick {token}", HOLDS_HEADER: holds}
-                )
+                return self._ask("POST", url, door, body, {"Authorization": f"Tallystick {token}", **headers})
             except RemoteError as error:
                 if fresh or error.code != "session-ended":
                     raise

@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from tallystick.app import exchange, pairing
-from tallystick.app.node import Node
+from tallystick.app import attest, exchange, pairing, withheld
+from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, TallystickError
@@ -31,13 +31,13 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
         if peer.status is PeerStatus.PENDING_OUT and not pairing.has_adopted(desk):
             link.post(peer.url, "knock", pairing.make_knock(node, Genesis.read(peer.genesis or b"")))
         space, answerer = peer.space, peer.writer_key
-        result = exchange.sync(
-            desk,
-            lambda body, ours: link.exchange(peer.url, space, answerer, body, ours),
-            answerer,
-            holds=holds,
-            others=others,
-        )
+
+        def post(body: bytes, ours: str) -> exchange.Reply:
+            return link.exchange(peer.url, space, answerer, body, ours)
+
+        result = exchange.sync(desk, post, answerer, holds=holds, others=others)
+        if attest.compare(desk):  # a difference was found, and our side of it signed: the partner hears it now
+            result = exchange.sync(desk, post, answerer, holds=result.holds, others=others)
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)
         note(node, peer.peer_id, tried_at=now, error=error.code)
@@ -48,7 +48,24 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
     note(node, peer.peer_id, tried_at=now, seen_at=now)
     if pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
+        withheld.note_visit(desk, answerer)
+        attest.attest_if_due(desk)
+        _name_order(desk, link, peer)
     return result
+
+
+def _name_order(desk: Desk, link: HttpLink, peer: Peer) -> None:
+    """After a divergence ask the partner's node which order differs first; one that does not say is asked again."""
+    assert peer.space is not None
+    assert peer.writer_key is not None
+    space, answerer = peer.space, peer.writer_key
+    writer = desk.space.log_of(answerer)
+    if writer is None:
+        return
+    try:
+        attest.name_order(desk, writer, lambda asked: link.digests(peer.url, space, answerer, asked))
+    except (PeerUnreachableError, RemoteError) as error:
+        log.info("partner %s does not tell its digests: %s", peer.party, error.code)
 
 
 def note(

@@ -10,4 +10,5 @@ urlpatterns = [
     path("challenge", views.challenge),
     path("session", views.session),
     path("exchange", views.exchange_bundles),
+    path("digests", views.digests),
 ]

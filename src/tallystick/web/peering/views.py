@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from tallystick.app import exchange, pairing
+from tallystick.app import attest, exchange, pairing
 from tallystick.app.ids import token
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
@@ -178,9 +178,12 @@ def _use_up(challenge: bytes) -> None:
         _used[challenge] = now + CHALLENGE_SECONDS + 1
 
 
-@_door
-@require_POST
-def exchange_bundles(request: HttpRequest) -> HttpResponse:
+def _caller(request: HttpRequest) -> tuple[Node, bytes, bytes, Peer]:
+    """Return our node, the agreement, the key and the peer of whoever has opened the session.
+
+    Raises:
+        RemoteError: ``session-ended``, or it is no partner any more.
+    """
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
     try:
         if scheme != "Tallystick":
@@ -191,7 +194,13 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
         raise
     node = get_node()
     space, key = bytes.fromhex(space_hex), bytes.fromhex(key_hex)
-    peer = _partner(node, space, key)
+    return node, space, key, _partner(node, space, key)
+
+
+@_door
+@require_POST
+def exchange_bundles(request: HttpRequest) -> HttpResponse:
+    node, space, key, peer = _caller(request)
     desk = node.desk(space)
     holds = request.headers.get(HOLDS_HEADER, "")
     others = exchange.reachable(node.store, space)
@@ -200,6 +209,15 @@ def exchange_bundles(request: HttpRequest) -> HttpResponse:
     if peer.status is PeerStatus.PENDING_OUT and pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
     return _bytes(reply.body, {HOLDS_HEADER: reply.holds})
+
+
+@_door
+@require_POST
+@_counted
+def digests(request: HttpRequest) -> HttpResponse:
+    """Answer which orders differ; counted, because each answer may cost a reading of the whole record."""
+    node, space, _key, _peer = _caller(request)
+    return _bytes(attest.answer(node.desk(space), _body(request, attest.REQUEST_MAX)))
 
 
 def _loads(token: str, *, salt: str, max_age: int) -> list[str]:

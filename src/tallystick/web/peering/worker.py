@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from tallystick.app import exchange, pairing
+from tallystick.app import attest, exchange, pairing
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
 from tallystick.core.errors import StoreError, TallystickError
@@ -87,6 +87,10 @@ class Worker:
             pace = self._paces.setdefault(peer.peer_id, _Pace())
             if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:
                 self._visit(peer, pace)
+            elif peer.last_seen_at is not None and not peer.url and peer.status in LIVE and peer.space is not None:
+                desk = self.node.desk(peer.space)  # it visits us: what a visit of ours would look after is done here
+                attest.compare(desk)
+                attest.attest_if_due(desk)
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
         wait = float(self.node.settings.sync_every_seconds)
