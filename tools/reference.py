@@ -34,9 +34,11 @@ SRC = ROOT / "src"
 
 DOCS = ROOT / "docs" / "reference"
 FAMILY = "TallystickError"
-# What the fold makes findings with, and which argument is the code; a warrant adds its own name to the facts.
-FINDERS = {"refuse": 0, "flag": 1, "denies": 0}
+# What the fold makes findings with, and checks their problems; and which argument is the code. A warrant adds its own
+# name to the facts.
+FINDERS = {"refuse": 0, "flag": 1, "denies": 0, "fault": 0, "doubt": 0, "limit": 0, "differ": 0}
 ADDED = {"denies": frozenset({"who", "warrant", "post"})}
+CHECKERS = {"fault", "doubt", "limit", "differ"}
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ GROUPS = (
     ("RemoteError", "What a partner sent is not acceptable"),
     ("StoreError", "The disk or the database"),
     ("PeerUnreachableError", "The partner's node does not answer"),
+    ("check", "What a check finds"),
 )
 INTROS = {
     "LocalError": "Nothing was signed or stored. Command line: exit 2. API: 409 or 422.",
@@ -141,6 +144,9 @@ INTROS = {
     "To the partner: 400, 409 or 413.",
     "StoreError": "Nothing was half-written. Command line: exit 75. Pages: 503.",
     "PeerUnreachableError": "What was exchanged before stays. Command line: exit 75.",
+    "check": "`tallystick verify` lists them, and goes on. A *fault* is something that is not what it must be: exit 1. A "
+    "*doubt* is something that could not be checked: exit 2. A *limit* is told so that nobody thinks it was checked. "
+    "Codes from above may be found besides.",
 }
 
 WEIGHTS = {
@@ -166,6 +172,8 @@ void is also the reason why such an act is refused here before it is signed.
 def family_of(code: str) -> str:
     """Return which of ``GROUPS`` raises ``code``; codes of several families belong to the first that fits."""
     family = error_classes()
+    if all(r.cls in CHECKERS for r in raised() if r.code == code) and any(r.code == code for r in raised()):
+        return "check"
     classes = {r.cls for r in raised() if r.code == code and r.cls in family}
     classes |= {name for name, (_, default) in family.items() if default == code}
     if not classes and code in codes_in_tables():

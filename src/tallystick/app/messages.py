@@ -517,7 +517,13 @@ _LOCAL = {
     "file-exists": Message("There is already a file {path}.", "Nothing was written. Choose another name."),
     "file-too-large": Message("{path} is too large for a {what}: at most {limit} bytes.", "Check that it is one."),
     "nothing-to-verify": Message(
-        "{path} is neither a node, nor a record that was exported or backed up, nor a database.", "Check the path."
+        "{path} is neither a node, nor a record that was exported or backed up, nor a database, an evidence file or a "
+        "courier file.",
+        "Check the path.",
+    ),
+    "not-signed-yet": Message(
+        "Entry {entry} belongs to it, and is under no signature yet; the key for it is not on this node.",
+        "Exchange with the node that has it first.",
     ),
     "not-a-backup": Message("{folder} is not a backup of a node.", "Name the folder that tallystick backup wrote."),
     "backup-without-keys": Message(
@@ -560,7 +566,67 @@ _DEMO = {
     "demo-node-failed": Message("The node of {party} did not start.", "Its log says why: {log}."),
 }
 
+# What a check finds (app/report.py). Nothing to do about them stands here: that depends on who asks, and why.
+_CHECKS = {
+    "evidence-segment-differs": Message("What is shown as the {segment} of this entry is not what was signed."),
+    "evidence-segment-malformed": Message("The {segment} of this entry is not in the agreed form."),
+    "evidence-segment-missing": Message(
+        "The {segment} of this entry is not in the file: it was erased, or not handed on. What is shown stays proved."
+    ),
+    "evidence-core-missing": Message(
+        "What this entry says is not in the file: it was erased, or not handed on. What follows from it is unchecked."
+    ),
+    "evidence-note": Message("The signed note of this log is not in the agreed form."),
+    "evidence-beyond-head": Message("An entry is shown from beyond the {size} that were signed."),
+    "evidence-hashes": Message("There are not as many hashes as it takes to come to the signed head."),
+    "evidence-root-differs": Message(
+        "The leaves and hashes shown do not come to the signed head of {size} leaves: at least one of them was changed."
+    ),
+    "evidence-acknowledges-itself": Message("This acknowledgement speaks of its own log."),
+    "evidence-acknowledges-more": Message(
+        "This acknowledgement speaks of {size} leaves of log {log}; fewer are shown under a signature, so it is unchecked."
+    ),
+    "evidence-acknowledged-root-differs": Message(
+        "The first {size} leaves of log {log} are not those that were acknowledged here: one of the two was changed."
+    ),
+    "evidence-not-adopted": Message("Nothing shows that {party} adopted this agreement."),
+    "evidence-seen-in-circle": Message("This acknowledgement has seen something that had seen it."),
+    "evidence-reading-names": Message("The order of reading does not name each entry shown, and each once."),
+    "evidence-reading-differs": Message(
+        "By the order of reading this entry would come after {other}, which had seen it."
+    ),
+    "evidence-no-order": Message("The file holds no request of this name, so no order."),
+    "evidence-other-profile": Message(
+        "The file tells what the entries mean by rules this program does not have ({profile}). Signatures were checked."
+    ),
+    "evidence-state-differs": Message("The file says that the order is {told}. From the entries it is {found}."),
+    "evidence-journal-differs": Message(
+        "This line of the journal is told as: {told}. From the entries it is: {found}."
+    ),
+    "evidence-finding-differs": Message("The finding {finding} does not follow from the entries."),
+    "evidence-finding-missing": Message("The finding {finding} follows from the entries, and is not told."),
+    "evidence-digest-differs": Message("The digest of the order is not the one that follows from the entries."),
+    "evidence-leaves-out": Message("This entry is about the order, and what it says was left out."),
+    "evidence-not-whole": Message(
+        "A file about one order cannot show that nothing was left out of it. Compare it with the partner's, or ask for "
+        "one with every leaf (tallystick prove --whole) or for an export."
+    ),
+    "evidence-not-acknowledged": Message("Nothing here shows that the other side had stored this entry."),
+    "evidence-total-not-checked": Message(
+        "The warrant of {post} has a total ceiling. Other orders count towards it, so it was not checked."
+    ),
+    "evidence-crossed": Message(
+        "This entry and {other} were signed before either side had seen the other's. Which is read first is told, not "
+        "shown."
+    ),
+    "record-not-read": Message("Because of this, what the entries mean was not worked out."),
+    "record-not-all-signed": Message(
+        "{leaves} leaves are not under a kept signature yet; they are signed when they are sent or exported."
+    ),
+}
+
 _REMOTE = {
+    "malformed-evidence": Message("The evidence file is not in the agreed form: {part}.", "Ask for it again."),
     "remote-error": Message("What the partner sent is not acceptable.", "It was set aside. Tell the partner."),
     "malformed-bytes": Message(
         "The bytes are not in the agreed form: {what}.",
@@ -719,4 +785,4 @@ _PEOPLE = {
     "too-many-passkeys": Message("You have {most} passkeys already.", "Remove one that you no longer use."),
 }
 
-MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _DEMO | _REMOTE | _WORLD | _PEOPLE)
+MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _DEMO | _CHECKS | _REMOTE | _WORLD | _PEOPLE)

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tallystick.app.ports import Loaded
+from tallystick.app.report import Problem, Problems, Verdict
+from tallystick.app.report import verdict as verdict_of
 from tallystick.core import checkpoint
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.errors import BadSignatureError, UnknownWriterError
+from tallystick.core.errors import BadSignatureError, RemoteError, UnknownWriterError
 from tallystick.core.fold import Fold
 from tallystick.core.identity import PARTIES_MAX, grant_of, party_of
 from tallystick.core.space import Space
@@ -63,6 +65,47 @@ def verify(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Verified:
     for log, note in sorted((notes or {}).items()):
         head = _check_note(space, log, note)
         signed[log] = max(signed.get(log, 0), head.size)
+    return _told(genesis, space, signed)
+
+
+@dataclass(frozen=True)
+class Audited:
+    """All that is to be said about a record. ``verified`` is None when its meaning could not be found."""
+
+    verdict: Verdict
+    problems: tuple[Problem, ...]
+    verified: Verified | None
+
+
+def audit(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Audited:
+    """Check everything of one agreement to the end, whatever is found. Arguments as ``verify``."""
+    problems = Problems()
+    try:
+        genesis = Genesis.read(loaded.genesis)
+    except RemoteError as error:
+        problems.error(error)
+        return Audited(verdict_of(problems.found), tuple(problems.found), None)
+    space, faults = Space.audit(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints)
+    for fault in faults:
+        problems.error(fault)
+    signed = {log: head.size for log, head in loaded.checkpoints.items() if log in space.sizes()}
+    for log, note in sorted((notes or {}).items()):
+        try:
+            signed[log] = max(signed.get(log, 0), _check_note(space, log, note).size)
+        except RemoteError as error:
+            problems.error(error, f"log {log}")
+    if faults:
+        problems.doubt("record-not-read")
+        return Audited(verdict_of(problems.found), tuple(problems.found), None)
+    verified = _told(genesis, space, signed)
+    unsigned = sum(log.size - log.signed for log in verified.logs)
+    if unsigned:
+        problems.limit("record-not-all-signed", leaves=unsigned)
+    return Audited(verdict_of(problems.found), tuple(problems.found), verified)
+
+
+def _told(genesis: Genesis, space: Space, signed: Mapping[int, int]) -> Verified:
+    """Return what the entries come to, folded from nothing."""
     fold = Fold(genesis, space.root_of)
     fold.extend(space.acts())
     record = fold.record

@@ -18,6 +18,7 @@ from tallystick import __version__
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreError, TallystickError
 
 EXIT_OK = 0
+EXIT_DOES_NOT_HOLD = 1  # what was to be verified is not what it must be
 EXIT_LOCAL = 2  # we asked for something that cannot be, or mistyped it
 EXIT_REMOTE = 3  # what a partner sent is not acceptable
 EXIT_INTERNAL = 70  # a broken promise inside
@@ -39,7 +40,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "digest": ("status:digest", "Print the digest of the record, to compare with the partner's."),
     "warrant": ("warrants:warrant", "Grant, revoke and list officers' warrants."),
     "invite": ("people:invite", "Make a one-time sign-in link for a person."),
-    "verify": ("verify:verify", "Check a record again from its bytes: signatures, order and meaning."),
+    "prove": ("verify:prove", "Write an order's evidence into a new FILE."),
+    "verify": ("verify:verify", "Check evidence, or a record, from its bytes: signatures, order and meaning."),
     "export": ("verify:export", "Write an agreement's logs into a new FOLDER for an auditor."),
     "backup": ("keep:backup", "Copy this node into a new FOLDER while it works."),
     "restore": ("keep:restore", "Make a node in --node from the backup in FOLDER."),
@@ -81,8 +83,9 @@ class Commands(click.Group):
 def cli(ctx: click.Context, node: Path, agreement: str | None) -> None:
     """A shared, signed record of mutual logistic support.
 
-    Every command works on the node in --node. Exit codes: 0 done, 2 not possible as asked, 3 a partner's bytes are not
-    acceptable, 70 a mistake in this program, 75 the disk, database or line (try again), 77 not allowed.
+    Every command works on the node in --node. Exit codes: 0 done, 1 what was verified does not hold, 2 not possible as
+    asked, 3 a partner's bytes are not acceptable, 70 a mistake in this program, 75 the disk, database or line (try
+    again), 77 not allowed.
     """
     from tallystick.cli.shell import Shell
 

@@ -1,42 +1,124 @@
-"""``verify`` and ``export``: the record as evidence. Loads no Django."""
+"""``prove``, ``verify`` and ``export``: the record as evidence. Loads no Django."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tallystick.app import evidence, verify_evidence
+from tallystick.app import prove as proving
 from tallystick.app import settings as node_settings
+from tallystick.app import verify as verifying
+from tallystick.app.messages import fill, message
 from tallystick.app.ports import Loaded
+from tallystick.app.report import Problem, Verdict, Weight
 from tallystick.app.verify import Verified
-from tallystick.app.verify import verify as check
-from tallystick.cli.shell import Shell, facts, json_option, pass_shell, print_json, say, table
+from tallystick.app.verify_evidence import Checked
+from tallystick.cli.orders import find_order, money
+from tallystick.cli.shell import (
+    Shell,
+    day,
+    facts,
+    iso,
+    json_option,
+    pass_shell,
+    print_json,
+    read_file,
+    say,
+    table,
+    tell,
+    words,
+    write_file,
+)
 from tallystick.core import checkpoint
-from tallystick.core.errors import LocalError
+from tallystick.core.entries import Kind
+from tallystick.core.errors import LocalError, StoreError
 
 _NOTE_MAX = 4096  # bytes; ours have about 250
+_PROBLEMS_SHOWN = 50  # of each weight, on a page
+
+EXIT_HOLDS, EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED = 0, 1, 2
+_EXITS = {
+    Verdict.HOLDS: EXIT_HOLDS,
+    Verdict.DOES_NOT_HOLD: EXIT_DOES_NOT_HOLD,
+    Verdict.CANNOT_TELL: EXIT_NOT_CHECKED,
+}
+_WORDS = {
+    Verdict.HOLDS: "HOLDS",
+    Verdict.DOES_NOT_HOLD: "DOES NOT HOLD",
+    Verdict.CANNOT_TELL: "CANNOT TELL",
+}
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What was checked, and what came of it; ``told`` is the rest, for programs, and ``page`` prints it for people."""
+
+    name: str
+    kind: str
+    verdict: Verdict
+    problems: Sequence[Problem]
+    told: dict[str, Any]
+    checked: Checked | None = None
+    verified: Verified | None = None
+
+
+# ---- verify
 
 
 @click.command()
-@click.argument("what", required=False, metavar="[FOLDER_OR_DATABASE]")
+@click.argument("what", required=False, metavar="[FILE_FOLDER_OR_DATABASE]")
 @json_option
-@pass_shell
-def verify(shell: Shell, what: str | None, as_json: bool) -> None:
-    """Check a record again from its bytes: signatures, order and meaning.
+@click.pass_context
+def verify(context: click.Context, what: str | None, as_json: bool) -> None:
+    """Check evidence, or a record, from its bytes: signatures, order and meaning.
 
-    FOLDER_OR_DATABASE is a node's folder, a folder written by export or backup, an SQLite file, or a postgresql://
-    address; without it, the node in --node. Trusts nothing that is stored: rebuilds every commitment and root, checks
-    every signature strictly, and folds all entries from nothing. Needs no key, no network and no partner.
+    Takes an evidence file (tallystick prove), a node's folder, a folder written by export or backup, an SQLite file, or
+    a postgresql:// address; without any, the node in --node. Trusts nothing that is stored: rebuilds every commitment
+    and root, checks every signature strictly, folds all entries from nothing, and lists all that is not as it must be.
+    Needs no key, no network and no partner.
+
+    Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.
     """
-    results = [check(loaded, notes) for loaded, notes in _sources(what or str(shell.folder))]
+    shell = context.find_object(Shell)
+    assert shell is not None
+    try:
+        results = list(_results(what or str(shell.folder)))
+    except StoreError as error:
+        tell(error)
+        context.exit(EXIT_NOT_CHECKED)
     if as_json:
         print_json([_plain(result) for result in results])
-        return
-    if not results:
+    elif not results:
         say("There is no agreement here yet; nothing to verify.")
-    for result in results:
-        _print(result)
+    else:
+        for result in results:
+            _print(result)
+    context.exit(_worst(result.verdict for result in results))
+
+
+def _worst(verdicts: Iterable[Verdict]) -> int:
+    exits = {_EXITS[verdict] for verdict in verdicts}
+    return next((code for code in (EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED) if code in exits), EXIT_HOLDS)
+
+
+def _results(what: str) -> Iterable[_Result]:
+    path = Path(what)
+    if "://" not in what and path.is_file():
+        with path.open("rb") as file:
+            begins = file.read(64)
+        if evidence.is_evidence(begins):
+            yield _of_evidence(path.name, read_file(path, limit=evidence.EVIDENCE_MAX, what="evidence file"))
+            return
+    for loaded, notes in _sources(what):
+        audited = verifying.audit(loaded, notes)
+        verified = audited.verified
+        told = {} if verified is None else _record(verified)
+        yield _Result(what, "record", audited.verdict, audited.problems, told, verified=verified)
 
 
 def _sources(what: str) -> list[tuple[Loaded, dict[int, str]]]:
@@ -73,7 +155,51 @@ def _notes(folder: Path) -> dict[int, str]:
     }
 
 
-def _plain(result: Verified) -> dict[str, Any]:
+# ---- telling
+
+
+def _plain(result: _Result) -> dict[str, Any]:
+    return {
+        "what": result.kind,
+        "name": result.name,
+        "verdict": result.verdict.value,
+        "problems": [
+            {"weight": p.weight.value, "code": p.code, "where": p.where, "says": _sentence(p)} for p in result.problems
+        ],
+        **result.told,
+    }
+
+
+def _sentence(problem: Problem) -> str:
+    return fill(message(problem.code).happened, problem.facts)
+
+
+def _print(result: _Result) -> None:
+    say(f"{_WORDS[result.verdict]}: {result.name}")
+    say()
+    if result.checked is not None:
+        _print_order(result.checked)
+    if result.verified is not None:
+        _print_record(result.verified)
+    for weight, heading in (
+        (Weight.FAULT, "What does not hold"),
+        (Weight.DOUBT, "What could not be checked"),
+        (Weight.LIMIT, "What this check does not show"),
+    ):
+        found = [problem for problem in result.problems if problem.weight is weight]
+        if found:
+            say()
+            say(f"{heading}:")
+            for problem in found[:_PROBLEMS_SHOWN]:
+                say(f"  {problem.where + ': ' if problem.where else ''}{_sentence(problem)} [{problem.code}]")
+            if len(found) > _PROBLEMS_SHOWN:
+                say(f"  … and {len(found) - _PROBLEMS_SHOWN} more (--json lists all)")
+    if result.verdict is Verdict.HOLDS:
+        say()
+        say("Everything checked fits.")
+
+
+def _record(result: Verified) -> dict[str, Any]:
     return {
         "agreement": result.agreement,
         "id": result.space.hex(),
@@ -96,7 +222,7 @@ def _plain(result: Verified) -> dict[str, Any]:
     }
 
 
-def _print(result: Verified) -> None:
+def _print_record(result: Verified) -> None:
     facts(
         {
             "agreement": f"{result.agreement} ({', '.join(result.parties)})",
@@ -112,10 +238,134 @@ def _print(result: Verified) -> None:
         [(log.log, log.party, log.writer, log.size, log.signed, log.root.hex()[:16]) for log in result.logs],
         right=("log", "leaves", "signed"),
     )
-    unsigned = sum(log.size - log.signed for log in result.logs)
-    if unsigned:
-        say(f"{unsigned} leaves are not under a kept signature yet; they are signed when they are sent or exported.")
-    say("Everything checked fits.")
+
+
+def _of_evidence(name: str, data: bytes) -> _Result:
+    checked = verify_evidence.check(data)
+    order = checked.order
+    told = {
+        "agreement": checked.agreement,
+        "id": checked.space.hex(),
+        "parties": list(checked.parties),
+        "order": str(checked.order_id or ""),
+        "number": order.number if order else "",
+        "state": order.state.value if order else "",
+        "digest": checked.digest.hex(),
+        "heads": [
+            {
+                "log": head.log,
+                "party": head.party,
+                "writer": head.writer,
+                "leaves": head.size,
+                "shown": head.shown,
+                "root": head.root.hex(),
+            }
+            for head in checked.heads
+        ],
+        "acts": [
+            {
+                "entry": str(act.ref),
+                "signed_at": iso(act.t),
+                "party": act.party,
+                "kind": _kind(act.kind),
+                "post": act.post,
+                "acknowledged": str(act.acknowledged or ""),
+                "void": act.void,
+            }
+            for act in checked.acts
+        ],
+        "journal": [
+            {
+                "entry": str(line.origin),
+                "day": day(line.day),
+                "rule": line.rule,
+                "amount": money(line.amount, line.commodity),
+                "about": str(line.about or ""),
+            }
+            for line in checked.journal
+        ],
+    }
+    return _Result(name, "evidence", checked.verdict, checked.problems, told, checked=checked)
+
+
+def _kind(number: int) -> str:
+    return words(Kind(number).name) if number in list(Kind) else str(number)
+
+
+def _print_order(checked: Checked) -> None:
+    order = checked.order
+    if not checked.agreement:
+        return
+    facts(
+        {
+            "agreement": f"{checked.agreement} ({', '.join(checked.parties)})",
+            "id": checked.space.hex(),
+            "order": f"{order.number}, {words(order.state.value)}" if order else "",
+            "shown": f"{len(checked.acts)} entries about it; {checked.segments} segments, "
+            f"{checked.acknowledgements} acknowledgements",
+            "digest": checked.digest.hex(),
+        }
+    )
+    say()
+    table(
+        ("log", "party", "writer", "leaves", "shown", "signed root"),
+        [(h.log, h.party, h.writer, h.size, h.shown, h.root.hex()[:16]) for h in checked.heads],
+        right=("log", "leaves", "shown"),
+    )
+    say()
+    table(
+        ("entry", "signed", "party", "act", "by", "stored by the other side", "void"),
+        [
+            (
+                a.ref,
+                iso(a.t),
+                a.party,
+                _kind(a.kind),
+                a.post,
+                f"said in {a.acknowledged}" if a.acknowledged else "",
+                a.void,
+            )
+            for a in checked.acts
+        ],
+    )
+    say()
+    table(
+        ("day", "entry", "rule", "amount", "about"),
+        [(day(x.day), x.origin, x.rule, money(x.amount, x.commodity), x.about or "") for x in checked.journal],
+        right=("amount",),
+    )
+
+
+# ---- prove
+
+
+@click.command()
+@click.argument("order", metavar="ORDER")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--whole", is_flag=True, help="Show every leaf of every log, so that nothing can have been left out.")
+@json_option
+@pass_shell
+def prove(shell: Shell, order: str, file: Path | None, whole: bool, as_json: bool) -> None:
+    """Write an order's evidence into a new FILE.
+
+    ORDER is its number or the entry of its request. The file holds its entries with proofs up to signed heads, the
+    warrants they rest on, the other side's acknowledgements and the lines of the journal; nothing national and no key.
+    Anyone can check it offline: with tallystick verify, with auditor.html, or with tools that are not ours
+    (docs/guides/verify-without-tallystick.md).
+    """
+    desk = shell.desk
+    found = find_order(desk, order)
+    path = file or Path(proving.file_name(found.number))
+    data = proving.prove(desk, found.order_id, whole=whole)
+    write_file(path, data)
+    told = {"file": str(path), "order": str(found.order_id), "number": found.number, "bytes": len(data)}
+    if as_json:
+        print_json(told)
+    else:
+        say(f"{found.number} in {path}: {len(data):,} bytes. Check it with: tallystick verify {path}")
+
+
+# ---- export
 
 
 @click.command()

@@ -10,7 +10,8 @@ Source: RFC 6962, section 2.1; docs/spec/log.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 
 _sha256 = hashlib.sha256
 HASH_BYTES = 32
@@ -73,6 +74,15 @@ class Tree:
         assert 0 < old <= new <= self.size
         return _consistency(self, old, new)
 
+    def cover(self, size: int, leaves: Iterable[int], cuts: Iterable[int]) -> list[bytes]:
+        """Return what, beside ``leaves``, it takes to find the root at ``size`` and those at the earlier ``cuts``.
+
+        That is the roots of the largest subtrees that hold none of the leaves and that no cut divides, from left to
+        right. Who knows the leaves puts them together again with ``Shown``.
+        """
+        assert 0 < size <= self.size
+        return [_range(self, begin, end) for begin, end in _uncovered(size, sorted(set(leaves)), sorted(set(cuts)))]
+
 
 class Growth:
     """The tree of the first ``begin`` leaves of ``base`` and what is added to them; ``base`` is not changed."""
@@ -125,6 +135,100 @@ class Growth:
     def consistency(self, old: int, new: int) -> list[bytes]:
         assert 0 < old <= new <= self.size
         return _consistency(self, old, new)
+
+
+class Shown:
+    """Part of a tree: some leaves, and the roots of all that lies between them (``Tree.cover``).
+
+    One list of hashes takes the place of an inclusion proof for each leaf and of a consistency proof for each cut:
+    whatever is asked of it follows from the same hashes that lead to the root at ``size``.
+    """
+
+    def __init__(self, size: int, leaves: Mapping[int, bytes], cuts: Iterable[int], hashes: Sequence[bytes]) -> None:
+        """``leaves`` are leaf hashes by index below ``size``; ``cuts`` are sizes from 1 to ``size``.
+
+        Raises:
+            ValueError: there are more or fewer ``hashes`` than it takes.
+        """
+        self.size = size
+        places = _uncovered(size, sorted(leaves), sorted(set(cuts)))
+        if len(places) != len(hashes):
+            raise ValueError(f"{len(places)} hashes, not {len(hashes)}")
+        self._nodes = {(index, index + 1): hash_ for index, hash_ in leaves.items()}
+        self._nodes.update(zip(places, hashes, strict=True))
+
+    def _node(self, begin: int, end: int) -> bytes:
+        """Return the root of a subtree; KeyError when the leaves shown do not tell it."""
+        found = self._nodes.get((begin, end))
+        if found is None:
+            if end - begin == 1:
+                raise KeyError((begin, end))
+            middle = begin + _split(end - begin)
+            found = self._nodes[begin, end] = node_hash(self._node(begin, middle), self._node(middle, end))
+        return found
+
+    def root(self, size: int | None = None) -> bytes:
+        """Return the root over the first ``size`` leaves (default: all), which is one of the cuts."""
+        if size is None or size == self.size:
+            return self._node(0, self.size)
+        begin = 0
+        parts: list[bytes] = []
+        while begin < size:  # complete subtrees from the left
+            end = begin + (1 << (size - begin).bit_length() - 1)
+            parts.append(self._node(begin, end))
+            begin = end
+        result = parts.pop()
+        while parts:
+            result = node_hash(parts.pop(), result)
+        return result
+
+    def inclusion(self, index: int) -> list[bytes]:
+        """Return the RFC 6962 audit path of a leaf shown, in the whole tree."""
+        path: list[bytes] = []
+        begin, end = 0, self.size
+        while end - begin > 1:
+            middle = begin + _split(end - begin)
+            if index < middle:
+                path.append(self._node(middle, end))
+                end = middle
+            else:
+                path.append(self._node(begin, middle))
+                begin = middle
+        return path[::-1]
+
+    def consistency(self, old: int) -> list[bytes]:
+        """Return the RFC 6962 consistency proof from the cut ``old`` to the whole tree."""
+        path: list[bytes] = []
+        begin, end, whole = 0, self.size, True
+        while old != end:
+            middle = begin + _split(end - begin)
+            if old <= middle:
+                path.append(self._node(middle, end))
+                end = middle
+            else:
+                path.append(self._node(begin, middle))
+                begin, whole = middle, False
+        if not whole:
+            path.append(self._node(begin, end))
+        return path[::-1]
+
+
+def _uncovered(size: int, leaves: Sequence[int], cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the largest subtrees of a tree of ``size`` that hold no leaf of ``leaves`` and that no cut divides."""
+    found: list[tuple[int, int]] = []
+    todo = [(0, size)]
+    while todo:
+        begin, end = todo.pop()
+        at, cut = bisect_left(leaves, begin), bisect_right(cuts, begin)
+        holds = at < len(leaves) and leaves[at] < end
+        if holds and end - begin == 1:
+            continue
+        if holds or (cut < len(cuts) and cuts[cut] < end):
+            middle = begin + _split(end - begin)
+            todo += [(middle, end), (begin, middle)]
+        else:
+            found.append((begin, end))
+    return found
 
 
 def _root(tree: Tree | Growth, size: int) -> bytes:

@@ -44,16 +44,20 @@ from tallystick.core.log import (
     EPOCH_KEY_BYTES,
     EPOCH_LEAVES,
     KIND_MAX,
+    NO_SALT,
     NUMBER_MAX,
     SEGMENT_MAX,
+    TAGS,
     TIME_MAX,
     CtxLeaf,
+    Sight,
     StoredLeaf,
     act_leaf,
     check_stored,
     ctx_leaf,
     is_ctx,
     read_trusted,
+    salt,
 )
 from tallystick.core.merkle import Growth, Tree, leaf_hash
 from tallystick.core.signing import key_is_acceptable, verify
@@ -261,6 +265,39 @@ class Space:
         if not ref.index < size <= log.size:
             raise LocalError("unknown-entry", entry=f"{ref.log}.{size}")
         return log.tree.inclusion(ref.index, size)
+
+    def cover(self, log: int, size: int, leaves: Iterable[int], cuts: Iterable[int]) -> list[bytes]:
+        """Return the hashes that prove some leaves and earlier roots of ``log`` at once (``merkle.Tree.cover``).
+
+        Raises:
+            LocalError: ``unknown-entry``.
+        """
+        held = self._logs.get(log)
+        if held is None or not 0 < size <= held.size:
+            raise LocalError("unknown-entry", entry=f"{log}.{size}")
+        return held.tree.cover(size, leaves, cuts)
+
+    def salts(self, ref: EntryRef) -> tuple[bytes | None, ...]:
+        """Return the 16-byte salts of the segments of an act: core, detail, auth; None for one that was erased.
+
+        Raises:
+            LocalError: ``unknown-entry``.
+        """
+        secret = self._held(ref).epoch_keys.get(ref.index // EPOCH_LEAVES)
+        found = [NO_SALT if secret is None else salt(secret, ref.index, tag) for tag in TAGS]
+        return tuple([None if one == NO_SALT else one for one in found])
+
+    def seen(self, ref: EntryRef) -> Mapping[int, int]:
+        """Return how many leaves of each other log a leaf had seen; raises LocalError ``unknown-entry``."""
+        return self._held(ref).seen(ref.index)
+
+    def contexts(self, log: int) -> Iterator[tuple[int, tuple[Sight, ...]]]:
+        """Yield index and sights of each ctx leaf of ``log``, in ascending order."""
+        held = self._logs.get(log)
+        for index in held.causes.at if held else ():
+            leaf = read_trusted(held.leaves[index]) if held else None
+            assert isinstance(leaf, CtxLeaf)
+            yield index, leaf.sights
 
     def key_of(self, log: int) -> bytes | None:
         """Return the key that signs for ``log``: the party's root key, or its grant's; None when there is none."""
@@ -861,10 +898,17 @@ class Space:
         space = cls(genesis, dictionary)
         if verify:
             leaves = list(leaves)
-            space._check_leaves(leaves, epoch_keys)
+            sizes: dict[int, int] = {}
+            for stored in leaves:
+                block = stored.log, stored.index // EPOCH_LEAVES
+                fault = space._fault_of(stored, sizes.get(stored.log, 0), epoch_keys.get(block))
+                if fault is not None:
+                    raise fault
+                sizes[stored.log] = stored.index + 1
         space._absorb(leaves, epoch_keys, checkpoints, {})
         if verify:
-            space._check_roots(checkpoints)
+            for fault in space._root_faults(checkpoints):
+                raise fault
         return space
 
     # ---- composing
@@ -983,31 +1027,78 @@ class Space:
 
     # ---- verifying what a store or an export holds
 
-    def _check_leaves(self, leaves: Iterable[StoredLeaf], epoch_keys: Mapping[tuple[int, int], bytes]) -> None:
+    @classmethod
+    def audit(
+        cls,
+        genesis: Genesis,
+        leaves: Iterable[StoredLeaf],
+        epoch_keys: Mapping[tuple[int, int], bytes],
+        checkpoints: Mapping[int, Checkpoint],
+    ) -> tuple[Space, list[RemoteError]]:
+        """Return what can be read, and everything that ``restore`` would refuse when it verifies.
+
+        A segment that does not fit is left out; a log ends where a leaf cannot be read or is missing.
+        """
+        space = cls(genesis)
+        faults: list[RemoteError] = []
+        sound = list(space._sound(leaves, epoch_keys, faults))
+        try:
+            space._absorb(sound, epoch_keys, {}, {})
+        except MalformedBytesError as error:  # contexts that see what is not there, or each other
+            faults.append(error)
+        faults += space._root_faults(checkpoints)
+        return space, faults
+
+    def _sound(
+        self,
+        leaves: Iterable[StoredLeaf],
+        epoch_keys: Mapping[tuple[int, int], bytes],
+        faults: list[RemoteError],
+    ) -> Iterator[StoredLeaf]:
+        """Yield the leaves that can be read, without the segments that do not fit; add what is wrong to ``faults``."""
         sizes: dict[int, int] = {}
+        ended: set[int] = set()
         for stored in leaves:
-            name = str(EntryRef(stored.log, stored.index))
-            if not 0 <= stored.log <= NUMBER_MAX:
-                raise UnknownWriterError(log=stored.log)
-            if stored.index != sizes.get(stored.log, 0):
-                raise MalformedBytesError(what="leaves are missing", entry=name)
+            if stored.log in ended:
+                continue
+            secret = epoch_keys.get((stored.log, stored.index // EPOCH_LEAVES))
+            expected = sizes.get(stored.log, 0)
+            error = self._fault_of(stored, expected, secret)
             sizes[stored.log] = stored.index + 1
-            try:
-                check_stored(stored, epoch_keys.get((stored.log, stored.index // EPOCH_LEAVES)))
-                if stored.index == 0 and stored.log < PARTIES_MAX and not self._is_adoption(stored):
-                    raise MalformedBytesError(what="first leaf")
-            except RemoteError as error:
-                error.facts["entry"] = name
-                raise
+            if error is None:
+                yield stored
+                continue
+            faults.append(error)
+            bare = stored._replace(core=None, detail=None, auth=None)
+            if self._fault_of(bare, expected, secret) is None:
+                yield bare
+            else:
+                ended.add(stored.log)
+
+    def _fault_of(self, stored: StoredLeaf, expected: int, secret: bytes | None) -> RemoteError | None:
+        """Return what is wrong with a stored leaf that should be at index ``expected``."""
+        name = str(EntryRef(stored.log, stored.index))
+        if not 0 <= stored.log <= NUMBER_MAX:
+            return UnknownWriterError(log=stored.log)
+        if stored.index != expected:
+            return MalformedBytesError(what="leaves are missing", entry=name)
+        try:
+            check_stored(stored, secret)
+            if stored.index == 0 and stored.log < PARTIES_MAX and not self._is_adoption(stored):
+                raise MalformedBytesError(what="first leaf")
+        except RemoteError as error:
+            error.facts["entry"] = name
+            return error
+        return None
 
     def _is_adoption(self, stored: StoredLeaf) -> bool:
         kind = read_trusted(stored.leaf)[0]
         return stored.core is not None and _adopts(from_array(kind, decode_trusted(stored.core)), self.id)
 
-    def _check_roots(self, checkpoints: Mapping[int, Checkpoint]) -> None:
+    def _root_faults(self, checkpoints: Mapping[int, Checkpoint]) -> Iterator[RemoteError]:
         for log in self._logs.values():
             if self.key_of(log.id) is None:
-                raise UnknownWriterError(log=log.id)
+                yield UnknownWriterError(log=log.id)
             seen: dict[int, int] = {}
             for index in log.causes.at:
                 leaf = read_trusted(log.leaves[index])
@@ -1015,20 +1106,21 @@ class Space:
                 for other, size, root in leaf.sights:
                     name = str(EntryRef(log.id, index))
                     if other == log.id or size <= seen.get(other, 0):
-                        raise MalformedBytesError(what="ctx names a log that did not grow", entry=name)
-                    if self.root(other, size) != root:
-                        raise ForkError(log=other, size=size, entry=name)
+                        yield MalformedBytesError(what="ctx names a log that did not grow", entry=name)
+                    elif self.root(other, size) != root:
+                        yield ForkError(log=other, size=size, entry=name)
                 seen = dict(log.seen(index))
         for log_, head in sorted(checkpoints.items()):
             key = self.key_of(log_)
             if key is None:
-                raise UnknownWriterError(log=log_)
-            if (
+                if log_ not in self._logs:
+                    yield UnknownWriterError(log=log_)
+            elif (
                 head.size > self.size(log_)
                 or head.root != self.root(log_, head.size)
                 or not verify(key, notes.text(self.origin(log_), head.size, head.root), head.signature)
             ):
-                raise BadSignatureError(log=log_, size=head.size, root=head.root)
+                yield BadSignatureError(log=log_, size=head.size, root=head.root)
 
 
 def _order_key(entry: Entry) -> tuple[int, int, int]:

@@ -1,0 +1,489 @@
+"""Checking an evidence file with nothing but the file: every byte of it, and then what it says.
+
+Decides what is checked: the agreement; each segment against its leaf; each leaf under its writer's signed head; each
+acknowledgement against the log it names; the order in which entries are read; and the meaning, by folding the entries
+again and comparing state, journal, findings and digest with what the file tells. All problems are listed.
+
+Source: docs/spec/evidence.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as BinasciiError
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from tallystick.app import evidence as files
+from tallystick.app.evidence import Evidence, LogShown
+from tallystick.app.report import Problem, Problems, Verdict, verdict
+from tallystick.core import canonical, checkpoint, merkle
+from tallystick.core.agreement import Genesis
+from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.entries import Adopt, Entry, Grant, Kind, Unreadable, from_array
+from tallystick.core.errors import RemoteError
+from tallystick.core.findings import FINDINGS, Finding
+from tallystick.core.fold import PROFILE, Fold, Record
+from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
+from tallystick.core.ledger import Transaction
+from tallystick.core.log import NUMBER_MAX, TAGS, ActLeaf, CtxLeaf, check_detail, commitment
+from tallystick.core.orders import OrderView
+from tallystick.core.signing import SIGNATURE_BYTES, key_is_acceptable, verify
+from tallystick.core.views import digest_of
+
+_SEGMENTS = ("core", "detail", "auth")
+_NEED_OTHER_ORDERS = frozenset({"over-total-ceiling"})
+
+
+@dataclass(frozen=True)
+class HeadShown:
+    """A signed head and how much of its log the file shows. ``writer`` is a post, or "administration"."""
+
+    log: int
+    party: str
+    writer: str
+    size: int
+    shown: int
+    root: bytes
+
+
+@dataclass(frozen=True)
+class ActShown:
+    """An act of the order. ``acknowledged`` names the first leaf of another party that says it stored it."""
+
+    ref: EntryRef
+    t: int
+    party: str
+    kind: int
+    post: str
+    acknowledged: EntryRef | None
+    void: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What an evidence file comes to. What could not be read for its faults is empty."""
+
+    verdict: Verdict
+    problems: tuple[Problem, ...]
+    agreement: str = ""
+    space: bytes = b""
+    parties: tuple[str, ...] = ()
+    order_id: EntryRef | None = None
+    order: OrderView | None = None
+    digest: bytes = b""
+    heads: tuple[HeadShown, ...] = ()
+    acts: tuple[ActShown, ...] = ()
+    journal: tuple[Transaction, ...] = ()
+    segments: int = 0
+    acknowledgements: int = 0
+
+
+def check(data: bytes) -> Checked:
+    """Check an evidence file and return all that is to be said about it. Never raises on what is in it."""
+    problems = Problems()
+    try:
+        evidence = files.read(data)
+        genesis = Genesis.read(evidence.genesis)
+    except RemoteError as error:
+        problems.error(error)
+        return Checked(verdict(problems.found), tuple(problems.found))
+    return _Check(evidence, genesis, problems).run()
+
+
+class _Check:
+    def __init__(self, evidence: Evidence, genesis: Genesis, problems: Problems) -> None:
+        self.evidence = evidence
+        self.genesis = genesis
+        self.problems = problems
+        self.entries: dict[EntryRef, Entry] = {}
+        self.contexts: dict[int, list[tuple[int, CtxLeaf]]] = {}
+        self.sizes: dict[int, int] = {}
+        self.trees: dict[int, merkle.Shown] = {}
+        self.segments = 0
+        self.acknowledgements = 0
+
+    def run(self) -> Checked:
+        evidence, problems = self.evidence, self.problems
+        for log in evidence.logs:
+            self._read_leaves(log)
+        seen = _Seen(self.contexts, problems)
+        self._place(seen)
+        heads = [self._check_log(log) for log in evidence.logs]
+        self._check_acknowledged()
+        self._check_adoptions()
+        self._check_reading()
+        fold = Fold(self.genesis)
+        fold.extend(self.entries.values())
+        order = fold.record.orders.get(evidence.order_id)
+        if order is None:
+            problems.fault("evidence-no-order", str(evidence.order_id))
+        else:
+            self._compare(fold.record, order)
+        self._tell_limits(fold.record)
+        return Checked(
+            verdict=verdict(problems.found),
+            problems=tuple(problems.found),
+            agreement=self.genesis.name,
+            space=self.genesis.space_id,
+            parties=tuple([party.code for party in self.genesis.parties]),
+            order_id=evidence.order_id,
+            order=order,
+            digest=evidence.told.digest,
+            heads=tuple([head for head in heads if head is not None]),
+            acts=tuple(self._acts(fold.record)),
+            journal=fold.record.ledger.transactions_of(evidence.order_id),
+            segments=self.segments,
+            acknowledgements=self.acknowledgements,
+        )
+
+    # ---- leaves and segments
+
+    def _read_leaves(self, log: LogShown) -> None:
+        for shown in log.leaves:
+            ref = EntryRef(log.log, shown.index)
+            if isinstance(shown.read, CtxLeaf):
+                self.contexts.setdefault(log.log, []).append((shown.index, shown.read))
+            elif shown.segments is not None:
+                self._read_act(ref, shown.read, shown.segments)
+
+    def _read_act(self, ref: EntryRef, leaf: ActLeaf, segments: Sequence[files.Segment | None]) -> None:
+        data: dict[str, bytes] = {}
+        commits = (leaf.core, leaf.detail, leaf.auth)
+        for name, tag, commit, segment in zip(_SEGMENTS, TAGS, commits, segments, strict=False):
+            if segment is None:
+                if commit is not None:
+                    self._withheld(ref, name)
+                continue
+            data[name] = segment.data
+            self.segments += 1
+            if commit != commitment(tag, segment.salt, segment.data):
+                self.problems.fault("evidence-segment-differs", str(ref), segment=name)
+        core, detail = data.get("core"), data.get("detail")
+        self.entries[ref] = Entry(
+            ref=ref,
+            kind=leaf.kind,
+            t=leaf.t,
+            obj=leaf.obj,
+            body=from_array(leaf.kind, self._decoded(ref, core))
+            if core is not None
+            else Unreadable(leaf.kind, None, "erased"),
+            detail=None if detail is None else self._words(ref, detail),
+            lamport=0,
+            seen={},
+            core_hash=b"" if core is None else hashlib.sha256(core).digest(),
+            detail_hash=None if detail is None else hashlib.sha256(detail).digest(),
+            auth=data.get("auth"),
+        )
+
+    def _withheld(self, ref: EntryRef, name: str) -> None:
+        if name == "core":
+            self.problems.doubt("evidence-core-missing", str(ref))
+        else:
+            self.problems.limit("evidence-segment-missing", str(ref), segment=name)
+
+    def _decoded(self, ref: EntryRef, data: bytes) -> object:
+        try:
+            value = canonical.decode(data)
+        except RemoteError:
+            value = None
+        if type(value) is not list:
+            self.problems.fault("evidence-segment-malformed", str(ref), segment="core")
+        return value
+
+    def _words(self, ref: EntryRef, data: bytes) -> Mapping[int, object]:
+        try:
+            words = canonical.decode(data)
+            check_detail(words)
+        except RemoteError:
+            self.problems.fault("evidence-segment-malformed", str(ref), segment="detail")
+            return {}
+        found: Mapping[int, object] = words
+        return found
+
+    # ---- logs
+
+    def _check_log(self, log: LogShown) -> HeadShown | None:
+        where = f"log {log.log}"
+        key = self._key_of(log.log)
+        origin = checkpoint.origin(self.genesis, log.log)
+        head = _read_note(log.note)
+        if head is None:
+            self.problems.fault("evidence-note", where)
+            return None
+        if any(leaf.index >= head.size for leaf in log.leaves):
+            self.problems.fault("evidence-beyond-head", where, size=head.size)
+            return None
+        self.sizes[log.log] = head.size
+        leaves = {leaf.index: merkle.leaf_hash(leaf.leaf) for leaf in log.leaves}
+        try:
+            tree = merkle.Shown(head.size, leaves, self._cuts(log.log, head.size), log.hashes)
+        except ValueError:
+            self.problems.fault("evidence-hashes", where)
+        else:
+            self.trees[log.log] = tree
+            if tree.root() != head.root:
+                self.problems.fault("evidence-root-differs", where, size=head.size)
+        if key is None:
+            self.problems.fault("unknown-writer", where, log=log.log)
+        elif log.note != checkpoint.note(origin, key, head):
+            self.problems.fault("evidence-note", where)
+        elif not verify(key, checkpoint.text(origin, head.size, head.root), head.signature):
+            self.problems.fault("bad-signature", where, log=log.log, size=head.size)
+        party = party_of(log.log)
+        parties = self.genesis.parties
+        return HeadShown(
+            log=log.log,
+            party=parties[party].code if party < len(parties) else str(party),
+            writer=self._post(EntryRef(party, grant_of(log.log))) if log.log >= PARTIES_MAX else "administration",
+            size=head.size,
+            shown=len(log.leaves),
+            root=head.root,
+        )
+
+    def _key_of(self, log: int) -> bytes | None:
+        party = party_of(log)
+        if party >= len(self.genesis.parties):
+            return None
+        if log < PARTIES_MAX:
+            return self.genesis.parties[party].root_key
+        grant = self.entries.get(EntryRef(party, grant_of(log)))
+        key = grant.body.key if grant is not None and isinstance(grant.body, Grant) else None
+        return key if key is not None and key_is_acceptable(key) else None
+
+    def _post(self, ref: EntryRef) -> str:
+        entry = self.entries.get(ref)
+        return entry.body.post if entry is not None and isinstance(entry.body, Grant) else ""
+
+    def _cuts(self, log: int, size: int) -> set[int]:
+        """Return the sizes of ``log`` that contexts in the file name, as far as the head reaches."""
+        named = {
+            sight.size
+            for contexts in self.contexts.values()
+            for _, leaf in contexts
+            for sight in leaf.sights
+            if sight.log == log
+        }
+        return {cut for cut in named if 0 < cut <= size}
+
+    def _check_acknowledged(self) -> None:
+        """Compare every root that a context names with that of the log itself."""
+        for log, contexts in sorted(self.contexts.items()):
+            for index, leaf in contexts:
+                for sight in leaf.sights:
+                    where = f"{log}.{index}"
+                    tree = self.trees.get(sight.log)
+                    if sight.log == log:
+                        self.problems.fault("evidence-acknowledges-itself", where)
+                    elif tree is None or not 0 < sight.size <= tree.size:
+                        if sight.log in self.sizes:
+                            self.problems.limit("evidence-acknowledges-more", where, log=sight.log, size=sight.size)
+                    elif tree.root(sight.size) != sight.root:
+                        self.problems.fault("evidence-acknowledged-root-differs", where, log=sight.log, size=sight.size)
+                    else:
+                        self.acknowledgements += 1
+
+    def _check_adoptions(self) -> None:
+        for party, member in enumerate(self.genesis.parties):
+            entry = self.entries.get(EntryRef(party, 0))
+            body = entry.body if entry is not None else None
+            if (
+                not isinstance(body, Adopt)
+                or body.space != self.genesis.space_id
+                or entry is None
+                or entry.kind != Kind.ADOPT
+            ):
+                self.problems.fault("evidence-not-adopted", f"log {party}", party=member.code)
+
+    # ---- reading order
+
+    def _place(self, seen: _Seen) -> None:
+        """Give every entry its place among those read, and what it had seen as far as the file shows it."""
+        places = {ref: place for place, ref in enumerate(self.evidence.told.reading, 1)}
+        last = len(places)
+        for ref, entry in sorted(self.entries.items()):
+            last += ref not in places
+            object.__setattr__(entry, "lamport", places.get(ref, last))
+            object.__setattr__(entry, "seen", seen.at(ref.log, ref.index))
+
+    def _check_reading(self) -> None:
+        """The order told must be one of all entries shown, each once, each after those its writer had seen."""
+        reading = self.evidence.told.reading
+        if len(set(reading)) != len(reading) or set(reading) != self.entries.keys():
+            self.problems.fault("evidence-reading-names")
+            return
+        furthest: dict[int, EntryRef] = {}  # of each log, the last entry that one read so far had seen
+        for ref in reading:
+            entry = self.entries[ref]
+            before = furthest.get(ref.log)
+            if before is not None and before.index >= ref.index:
+                self.problems.fault("evidence-reading-differs", str(ref), other=str(before))
+            for log, size in [*entry.seen.items(), (ref.log, ref.index + 1)]:
+                if log not in furthest or size - 1 > furthest[log].index:
+                    furthest[log] = EntryRef(log, size - 1)
+
+    # ---- meaning
+
+    def _compare(self, record: Record, order: OrderView) -> None:
+        told, order_id, problems = self.evidence.told, self.evidence.order_id, self.problems
+        if told.profile != PROFILE:
+            problems.doubt("evidence-other-profile", profile=told.profile)
+            return
+        codes = {finding.code for finding in told.findings}
+        differ = problems.doubt if codes & _NEED_OTHER_ORDERS else problems.fault
+        if order.state.value != told.state:
+            differ("evidence-state-differs", "", told=told.state, found=order.state.value)
+        journal = record.ledger.transactions_of(order_id)
+        for number, (line, other) in enumerate(zip_longest(told.journal, journal), 1):
+            line = None if line is None else line._replace(order_id=order_id)  # noqa: PLW2901
+            if line != other:
+                differ("evidence-journal-differs", f"journal {number}", told=_line(line), found=_line(other))
+        own = [f for f in record.findings_of(order_id) if f.code != "duplicate-number"]
+        findings = [Finding(f.code, f.entry, order_id, f.facts) for f in told.findings]
+        for finding in findings:
+            if finding not in own:
+                differ("evidence-finding-differs", str(finding.entry), finding=finding.code)
+        for finding in own:
+            if finding not in findings:
+                differ("evidence-finding-missing", str(finding.entry), finding=finding.code)
+        known = [finding for finding in findings if finding.code in FINDINGS]
+        if digest_of(order, journal, known) != told.digest:
+            differ("evidence-digest-differs")
+
+    def _acts(self, record: Record) -> Iterator[ActShown]:
+        void = {f.entry: f.code for f in record.findings if f.weight.value == "void"}
+        for entry in record.entries_of(self.evidence.order_id):
+            who = getattr(entry.body, "who", 0)
+            yield ActShown(
+                ref=entry.ref,
+                t=entry.t,
+                party=self._code(entry.party),
+                kind=entry.kind,
+                post=self._post(EntryRef(entry.party, who)) if who else "",
+                acknowledged=self._acknowledged(entry.ref),
+                void=void.get(entry.ref, ""),
+            )
+
+    def _code(self, party: int) -> str:
+        return self.genesis.parties[party].code if party < len(self.genesis.parties) else str(party)
+
+    def _acknowledged(self, ref: EntryRef) -> EntryRef | None:
+        """Return the first leaf, by its time, in which a log of another party says that it holds ``ref``."""
+        found = [
+            (leaf.t, EntryRef(log, index))
+            for log, contexts in self.contexts.items()
+            if party_of(log) != party_of(ref.log)
+            for index, leaf in contexts
+            if any(sight.log == ref.log and sight.size > ref.index for sight in leaf.sights)
+        ]
+        return min(found)[1] if found else None
+
+    # ---- what the file cannot show
+
+    def _tell_limits(self, record: Record) -> None:
+        problems, order_id = self.problems, self.evidence.order_id
+        entries = record.entries_of(order_id)
+        names = {entry.ref for entry in entries}
+        for log in self.evidence.logs:
+            for shown in log.leaves:
+                if isinstance(shown.read, ActLeaf) and shown.segments is None and shown.read.obj in names:
+                    problems.fault("evidence-leaves-out", f"{log.log}.{shown.index}")
+        if not self._is_whole():
+            problems.limit("evidence-not-whole")
+        for entry in entries:
+            if self._acknowledged(entry.ref) is None:
+                problems.limit("evidence-not-acknowledged", str(entry.ref))
+        used = sorted({(entry.party, getattr(entry.body, "who", 0)) for entry in entries})
+        for party, who in used:
+            grant = self.entries.get(EntryRef(party, who))
+            if grant is not None and isinstance(grant.body, Grant) and grant.body.total is not None:
+                problems.limit("evidence-total-not-checked", str(grant.ref), post=grant.body.post)
+        for one, other in _crossing(entries):
+            problems.limit("evidence-crossed", str(other.ref), other=str(one.ref))
+
+    def _is_whole(self) -> bool:
+        shown = {log.log: len(log.leaves) for log in self.evidence.logs}
+        named = {s.log for contexts in self.contexts.values() for _, leaf in contexts for s in leaf.sights}
+        return shown == self.sizes and named <= shown.keys()
+
+
+class _Seen:
+    """What leaves had seen, as far as the contexts in a file show it, each through what those it names had seen."""
+
+    def __init__(self, contexts: Mapping[int, list[tuple[int, CtxLeaf]]], problems: Problems) -> None:
+        self._after: dict[int, list[tuple[int, dict[int, int]]]] = {log: [] for log in contexts}
+        todo = {log: list(found) for log, found in contexts.items()}
+        moved = True
+        while moved:
+            moved = False
+            for log, found in sorted(todo.items()):
+                while found and self._is_ready(found[0][1], todo):
+                    index, leaf = found.pop(0)
+                    self._after[log].append((index, self._join(log, leaf)))
+                    moved = True
+        for log, found in sorted(todo.items()):
+            if found:
+                problems.fault("evidence-seen-in-circle", f"{log}.{found[0][0]}")
+
+    @staticmethod
+    def _is_ready(leaf: CtxLeaf, todo: Mapping[int, list[tuple[int, CtxLeaf]]]) -> bool:
+        """Return whether all contexts before those that ``leaf`` names are done."""
+        waiting = ((todo.get(sight.log), sight.size) for sight in leaf.sights)
+        return all(not found or found[0][0] >= size for found, size in waiting)
+
+    def _join(self, log: int, leaf: CtxLeaf) -> dict[int, int]:
+        seen = dict(self._after[log][-1][1]) if self._after[log] else {}
+        for sight in leaf.sights:
+            for other, size in [(sight.log, sight.size), *self.at(sight.log, sight.size - 1).items()]:
+                seen[other] = max(seen.get(other, 0), size)
+        seen.pop(log, None)
+        return seen
+
+    def at(self, log: int, index: int) -> Mapping[int, int]:
+        """Return how many leaves of each other log the leaf at ``index`` is shown to have seen."""
+        found: Mapping[int, int] = {}
+        for at, seen in self._after.get(log, ()):
+            if at > index:
+                break
+            found = seen
+        return found
+
+
+def _read_note(note: str) -> Checkpoint | None:
+    """Return what a note of one signature says; nothing of it is believed yet."""
+    lines = note.split("\n")
+    if len(lines) != 6 or lines[3] or lines[5] or not re.fullmatch(r"[1-9][0-9]{0,15}", lines[1]):
+        return None
+    root, signed = _base64(lines[2]), _base64(lines[4].rpartition(" ")[2])
+    size = int(lines[1])
+    if len(root) != merkle.HASH_BYTES or len(signed) != 4 + SIGNATURE_BYTES or size > NUMBER_MAX:
+        return None
+    return Checkpoint(size, root, signed[4:])
+
+
+def _base64(text: str) -> bytes:
+    try:
+        data = b64decode(text, validate=True)
+    except (BinasciiError, ValueError):
+        return b""
+    return data if b64encode(data).decode() == text else b""
+
+
+def _line(line: Transaction | None) -> str:
+    if line is None:
+        return "nothing"
+    about = "" if line.about is None else f", about {line.about}"
+    parties = f"{line.provider}/{line.receiver}"
+    return f"{line.origin} {line.rule} day {line.day} {parties} {line.commodity} {line.amount}{about}"
+
+
+def _crossing(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Yield neighbours in the reading whose writers had not seen each other's: their order is told, not shown."""
+    last: Entry | None = None
+    for entry in entries:
+        if last is not None and last.party != entry.party and not entry.had_seen(last.ref):
+            yield last, entry
+        last = entry
