@@ -144,7 +144,7 @@ INTROS = {
     "To the partner: 400, 409 or 413.",
     "StoreError": "Nothing was half-written. Command line: exit 75. Pages: 503.",
     "PeerUnreachableError": "What was exchanged before stays. Command line: exit 75.",
-    "check": "`tallystick verify` lists them, and goes on. A *fault* is something that is not what it must be: exit 1. A "
+    "check": "`tallystick verify` lists them, and goes on. A *fault* is not what it must be: exit 1. A "
     "*doubt* is something that could not be checked: exit 2. A *limit* is told so that nobody thinks it was checked. "
     "Codes from above may be found besides.",
 }

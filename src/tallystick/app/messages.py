@@ -584,7 +584,7 @@ _CHECKS = {
     ),
     "evidence-acknowledges-itself": Message("This acknowledgement speaks of its own log."),
     "evidence-acknowledges-more": Message(
-        "This acknowledgement speaks of {size} leaves of log {log}; fewer are shown under a signature, so it is unchecked."
+        "This acknowledgement speaks of {size} leaves of log {log}; fewer are signed for here, so it is unchecked."
     ),
     "evidence-acknowledged-root-differs": Message(
         "The first {size} leaves of log {log} are not those that were acknowledged here: one of the two was changed."

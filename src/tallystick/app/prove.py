@@ -121,6 +121,8 @@ class _Gathered:
         for log in self.space.sizes():
             if self._head(log).size:
                 self.plain.setdefault(log, set()).update(range(self._head(log).size))
+            if log < PARTIES_MAX:
+                self.acts.update(EntryRef(log, index) for index in self._acts_of(log))
         self._admit()
 
     # ---- what an act rests on

@@ -101,11 +101,12 @@ def test_every_form_of_the_record_verifies_to_the_same(pair, backup):
         )
     )
     assert node[0]["digest"] == digest(pair)
-    for other in others:
-        for results in (node, other):
-            for log in results[0]["logs"]:
-                log.pop("signed", None)
-        assert other == node
+    for results in (node, *others):
+        assert (results[0].pop("verdict"), len(results[0].pop("problems"))) in {("holds", 0), ("holds", 1)}
+        results[0].pop("name")
+        for log in results[0]["logs"]:
+            log.pop("signed")
+        assert results == node
 
 
 def test_an_export_is_signed_to_its_last_leaf(pair):
@@ -142,8 +143,9 @@ def test_a_changed_bit_is_found(pair, what):
         ((value,),) = connection.execute(f"SELECT {column} FROM {table} WHERE {where} LIMIT 1")
         connection.execute(statement, (value[:-1] + bytes([value[-1] ^ 1]),))
     connection.close()
-    ran = pair("jp", "verify")
-    assert (ran.code, ran.out) == (3, ""), ran
+    ran = pair("jp", "verify", "--json")
+    assert (ran.code, ran.json[0]["verdict"]) == (1, "does-not-hold"), ran
+    assert ran.json[0]["problems"][0]["where"].startswith(("0.", "log 0"))
 
 
 def test_a_changed_export_is_found(pair):
@@ -154,11 +156,44 @@ def test_a_changed_export_is_found(pair):
     told = note.read_text()
     note.write_text(told.replace(told.split("\n")[1], "1", 1))
     ran = pair("jp", "verify", folder)
-    assert ran.code == 3
+    assert (ran.code, "log 0: " in ran.out) == (1, True)
 
 
 def test_what_is_nothing_to_verify(pair, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "code: nothing-to-verify" in pair("jp", "verify", tmp_path / "empty").err
     (tmp_path / "text.db").write_text("not a database, and long enough to be read as one")
-    assert pair("jp", "verify", tmp_path / "text.db").code == 75
+    assert pair("jp", "verify", tmp_path / "text.db").code == 2
+
+
+def test_all_that_is_wrong_is_listed(pair):
+    pair.carry()
+    database = pair.folder / "jp" / "node.db"
+    with sqlite3.connect(database) as connection:
+        for index in (1, 2):
+            statement = f"SELECT core FROM record_leaves WHERE log = 0 AND idx = {index}"
+            ((core,),) = connection.execute(statement)
+            changed = core[:-1] + bytes([core[-1] ^ 1])
+            connection.execute("UPDATE record_leaves SET core = ? WHERE log = 0 AND idx = ?", (changed, index))
+        connection.execute("UPDATE record_checkpoints SET signature = zeroblob(64) WHERE log = 0")
+    connection.close()
+    (result,) = pair("jp", "verify", database, "--json").json
+    places = [problem["where"] for problem in result["problems"] if problem["weight"] == "fault"]
+    assert {"0.1", "0.2"} <= set(places)
+    assert "log 0" in places
+
+
+def test_an_orders_evidence_is_written_and_verified_anywhere(pair, run, tmp_path):
+    (tmp_path / "fields.json").write_text(json.dumps(REQUEST))
+    request = pair.sign("jp", "request", "--fields", tmp_path / "fields.json")
+    pair.carry()
+    file = tmp_path / "an.evidence"
+    written = pair.done("in", "prove", request, file, "--json").json
+    assert written["bytes"] == file.stat().st_size
+    ran = run("--node", tmp_path / "nowhere", "verify", file)
+    assert (ran.code, ran.out.splitlines()[0]) == (0, "HOLDS: an.evidence")
+    assert "code: file-exists" in pair("in", "prove", request, file).err
+    data = file.read_bytes()
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    ran = run("verify", file, "--json")
+    assert (ran.code, ran.json[0]["verdict"]) == (1, "does-not-hold")
