@@ -396,7 +396,9 @@ class _Check:
         for entry in entries:
             if self._acknowledged(entry.ref) is None:
                 problems.limit("evidence-not-acknowledged", str(entry.ref))
-        used = sorted({(entry.party, getattr(entry.body, "who", 0)) for entry in entries})
+        used = sorted(
+            {(e.party, who) for e in entries for who in (getattr(e.body, "who", 0), grant_of(e.ref.log)) if who}
+        )
         for party, who in used:
             grant = self.entries.get(EntryRef(party, who))
             if grant is not None and isinstance(grant.body, Grant) and grant.body.total is not None:
