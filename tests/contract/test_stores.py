@@ -91,6 +91,12 @@ def test_an_unknown_agreement_is_said_to_be_unknown(store: Store, tmp_path: Path
         assert (refused.value.code, refused.value.facts) == ("unknown-space", {"space": nowhere.hex()})
 
 
+def test_a_store_that_can_be_written_says_so_and_how_much_room_there_is(store: Store):
+    free = store.probe()
+    assert free is None or free > 0
+    assert store.probe() is None or free is not None
+
+
 # Appending
 
 

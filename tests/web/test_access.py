@@ -120,6 +120,7 @@ ROWS = {
     "api:preview": (POST, {}, (401,) * 5),
     "api:act": (POST, {}, (401,) * 5),
     # partners' nodes: no person is asked for
+    "health": (GET, {}, OPEN),
     "peer/card": (GET, {}, OPEN),
     "peer/knock": (POST, {}, (400,) * 5),
     "peer/challenge": (POST, {}, (400,) * 5),

@@ -166,7 +166,7 @@ def test_two_nodes_on_one_host_have_cookies_of_their_own(tmp_path, monkeypatch):
         loaded = importlib.util.module_from_spec(settings.__spec__)
         settings.__spec__.loader.exec_module(loaded)
         assert secret_of(loaded) == f"secret of {port}"
-        assert loaded.DATABASES["default"]["NAME"] == str(node.folder / "node.db")
+        assert loaded.DATABASES["default"]["NAME"] == f"file://{node.folder}/node.db?mode=rw"
         names.append((loaded.SESSION_COOKIE_NAME, loaded.CSRF_COOKIE_NAME))
     assert len({name for pair in names for name in pair}) == 6
     assert names[0][0].startswith("tallystick_jp_")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
@@ -157,6 +158,11 @@ def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
     desk.store.set_aside(desk.id, data, error.code, error.facts, desk.clock.now())
 
 
+def _may_speak(desk: Desk) -> bool:
+    """Return whether this node may write by itself: not while it may be behind itself, nor by a wrong clock."""
+    return not desk.closed_logs and timekeeping.trouble(desk) is None
+
+
 def _may_acknowledge(desk: Desk, received: Received) -> bool:
     """Return whether nothing shows that we are behind ourselves: a gap, or a partner that holds more of our logs.
 
@@ -164,7 +170,7 @@ def _may_acknowledge(desk: Desk, received: Received) -> bool:
     """
     told = received.told or {}
     return (
-        not desk.closed_logs
+        _may_speak(desk)
         and received.have is None
         and all(size <= desk.space.size(log) for log, size in told.items() if party_of(log) == desk.party)
     )
@@ -179,7 +185,7 @@ def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True
     """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new."""
     with desk.lock:
         desk.refresh()
-        if acknowledging and not desk.closed_logs:
+        if acknowledging and _may_speak(desk):
             acknowledge(desk)
         return desk.space.compose_all(known, desk.sign_checkpoint)
 

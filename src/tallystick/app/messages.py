@@ -384,16 +384,28 @@ _LOCAL = {
         "Look at it again, then decide.",
     ),
     "restored-not-heard": Message(
-        "This node came back from a backup, and nobody has told it yet what it had signed after that. Nothing was "
-        "signed: it could be a second history of its own log, which every partner would refuse.",
+        "This node came back from a backup, and nobody has told it yet what it had signed after that. Until then it "
+        "signs nothing: it could be a second history of its own log, which every partner would refuse.",
         "Exchange with a partner, or by courier file there and back. If nobody can be reached, ask for a new writer: "
         "tallystick writer ask.",
     ),
     "restored-still-missing": Message(
         "This node came back from a backup, and a partner holds {entries} entries of it that are not here again yet. "
-        "Nothing was signed.",
+        "Until then it signs nothing.",
         "Exchange again, or read the partner's next courier file. If they do not come, ask for a new writer: "
         "tallystick writer ask.",
+    ),
+    "clock-behind": Message(
+        "This machine's clock says {now}, and there is an entry of {newest} here already. Nothing is signed by such a "
+        "clock.",
+        "Set the clock. If it is right, say so once: tallystick clock --right.",
+    ),
+    "clock-ahead": Message(
+        "This machine's clock says {now}, and the newest entry here is of {newest}. Nothing is signed by such a clock.",
+        "Set the clock. If it is right, say so once: tallystick clock --right.",
+    ),
+    "disk-nearly-full": Message(
+        "Only {free} MiB are free on the disk of the database.", "Make room: at least {wanted} MiB should be free."
     ),
     "no-root-key-here": Message(
         "Warrants of {party} are signed with its root key, which is not on this node.",
@@ -740,8 +752,18 @@ _WORLD = {
         "Check its owner and permissions, and whether the disk is mounted read-only.",
     ),
     "store-gone": Message(
-        "The database is not there or does not answer. Nothing was written.",
-        "Check the disk or the database server, and the setting “database” in node.toml.",
+        "The database is not there or does not answer.",
+        "Check the disk or the database server, and the setting “database” in node.toml. If it went while something "
+        "was being signed, look whether it was kept before you repeat it.",
+    ),
+    "store-empty": Message(
+        "There is no record in the database: another one stands in its place. Nothing was written.",
+        "Stop this node, and put the right database back or restore the last backup.",
+    ),
+    "store-lost": Message(
+        "This node has signed under an agreement that is not in its database any more.",
+        "Put the right database back, or restore the last backup into a new folder: tallystick restore. What is "
+        "missing then comes back from the partner.",
     ),
     "store-damaged": Message(
         "The database is damaged.",

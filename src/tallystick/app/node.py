@@ -53,6 +53,7 @@ class Desk:
     dictionary: bytes
     high_water: HighWater | None = None
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    not_written: StoreUnavailableError | None = None  # why the last commit failed; None after one that did not
 
     _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
 
@@ -139,12 +140,33 @@ class Desk:
             if own & admission.held.keys() and self.restored is None:
                 self.mark_restored(Why.HEARD)
             admission = self.space.seal(admission, self.sign_checkpoint)
-            self.store.append(admission)
+            try:
+                self.store.append(admission)
+            except StoreUnavailableError as error:
+                if not self._was_kept(admission):
+                    self.not_written = error
+                    raise
+                self.not_written = None
+                self._note_signed(own)
+                return
+            self.not_written = None
             self.space.apply(admission)
             changed = self.fold.extend(admission.entries)
             self.index.changed(changed)
             self._note_signed(own)
             self._require_laws(changed)
+
+    def _was_kept(self, admission: Admission) -> bool:
+        """Return whether a commit that failed was done all the same, as when a server dies before it can say so."""
+        try:
+            self.refresh()
+        except StoreError:
+            return False
+        return all(
+            leaf.index < self.space.size(leaf.log)
+            and self.space.stored(EntryRef(leaf.log, leaf.index)).leaf == leaf.leaf
+            for leaf in admission.leaves
+        )
 
     def _require_laws(self, orders: Iterable[EntryRef]) -> None:
         """Raise InvariantError when a law of the ledger does not hold for one of ``orders``."""

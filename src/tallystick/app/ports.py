@@ -214,6 +214,10 @@ class EntryStore(Protocol):
         """
         ...
 
+    def probe(self) -> int | None:
+        """Find out whether the store could be written now, and return how many bytes are free; None: not known."""
+        ...
+
     def close(self) -> None:
         """Let go of files and connections; the next call opens them again."""
         ...

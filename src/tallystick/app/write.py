@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.core.entries import ADMIN_KINDS, Draft, Entry, ShapeError, check
 from tallystick.core.errors import ActRefusedError, LocalError
@@ -38,6 +39,7 @@ def _stage(desk: Desk, draft: Draft) -> Admission:
     if log == desk.admin_log and not desk.keys.has("root"):
         raise LocalError("no-root-key-here", party=desk.party_code(desk.party))
     desk.require_heard({log})
+    timekeeping.require(desk)
     return desk.space.draft(log, [replace(draft, t=draft.t or now)], now, desk.epoch_key(log))
 
 

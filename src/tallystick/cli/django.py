@@ -26,10 +26,13 @@ def ready(folder: Path) -> None:
     from django.core.management import call_command
     from django.db import DatabaseError, connections
 
+    from tallystick.stores import open_store
+
     django.setup()
     try:
         call_command("migrate", verbosity=0, interactive=False)
     except DatabaseError as error:
+        open_store(settings.database_url).probe()  # says it in our words, if it can
         raise StoreUnavailableError(why=str(error), database=settings.database) from error
     finally:
         connections.close_all()

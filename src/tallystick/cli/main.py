@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "serve": ("serve:serve", "Run the node: pages, API, partners' door and background exchange."),
     "demo": ("showcase:demo", "Build and run two paired nodes with a year of history."),
     "status": ("status:status", "Tell how this node and its partners stand."),
+    "clock": ("status:clock", "Tell whether this machine's clock fits the record."),
     "pair": ("pair:pair", "Come to keep a record together with a partner's node."),
     "sync": ("exchange:sync", "Exchange news with partners over the network, now."),
     "bundle": ("exchange:bundle", "Exchange news by courier file."),

@@ -1,4 +1,4 @@
-"""``status`` and ``digest``: how this node stands."""
+"""``status``, ``clock`` and ``digest``: how this node stands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from tallystick.app import read
+from tallystick.app import health, messages, read, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import Peer
 from tallystick.cli.orders import find_order
-from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, say, table
+from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, say, table, tell
 from tallystick.core import signing
 
 
@@ -27,6 +27,7 @@ def _agreement(desk: Desk) -> dict[str, Any]:
         "not_acknowledged": step.theirs_missing,
         "last_heard_at": iso(step.last_heard_at),
         "waiting": len(desk.store.waiting(desk.id)),
+        "troubles": [error.code for error in health.of_desk(desk)],
     }
 
 
@@ -50,6 +51,7 @@ def status(shell: Shell, as_json: bool) -> None:
     """Tell how this node and its partners stand."""
     node = shell.node
     keys = node.keys
+    troubles = health.of_node(node)
     told: dict[str, Any] = {
         "node": node.settings.node_name,
         "party": node.settings.party,
@@ -60,6 +62,7 @@ def status(shell: Shell, as_json: bool) -> None:
         "agreements": [_agreement(desk) for desk in shell.desks],
         "partners": [_peer(peer) for peer in node.store.peers()],
         "set_aside": len(node.store.aside()),
+        "troubles": [{"code": error.code, "told": messages.sentence(error.code, error.facts)} for error in troubles],
     }
     if as_json:
         print_json(told)
@@ -72,6 +75,9 @@ def status(shell: Shell, as_json: bool) -> None:
             "time": told["now"],
         }
     )
+    for error in troubles:
+        say()
+        tell(error)
     for agreement in told["agreements"]:
         say()
         held = "in step" if agreement["in_step"] else f"{agreement['not_acknowledged']} acts not acknowledged yet"
@@ -95,6 +101,28 @@ def status(shell: Shell, as_json: bool) -> None:
         )
     if told["set_aside"]:
         say(f"\n{told['set_aside']} refused files or bundles are set aside; the partner page lists them.")
+
+
+@click.command()
+@click.option("--right", is_flag=True, help="I have compared it with another clock: it is right.")
+@json_option
+@pass_shell
+def clock(shell: Shell, right: bool, as_json: bool) -> None:
+    """Tell whether this machine's clock fits the record.
+
+    A clock that stands before the newest entry, or 400 days after it, signs nothing. With --right it is believed from
+    now on, and judged by what comes later.
+    """
+    if right:
+        timekeeping.say_it_is_right(shell.node)
+    now = iso(shell.node.clock.now())
+    troubles = [error for desk in shell.desks if (error := timekeeping.trouble(desk)) is not None]
+    if as_json:
+        print_json({"now": now, "troubles": [error.code for error in troubles]})
+        return
+    say(now)
+    for error in troubles[:1]:
+        tell(error)
 
 
 @click.command()

@@ -290,6 +290,10 @@ class FileStore(BookStore):
     def backup(self, path: Path) -> None:
         backup_folder(self, path)
 
+    def probe(self) -> int | None:
+        with self._locked():
+            return shutil.disk_usage(self._root).free
+
     def close(self) -> None:
         """Nothing to let go of: files are open only while they are read or written."""
 

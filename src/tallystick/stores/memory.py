@@ -79,6 +79,9 @@ class MemoryStore(BookStore):
     def backup(self, path: Path) -> None:
         files.backup_folder(self, path)
 
+    def probe(self) -> int | None:
+        return None
+
     def close(self) -> None:
         """Nothing to let go of: what is in memory stays as long as the store."""
 

@@ -15,9 +15,9 @@ from tallystick.app import settings as node_settings
 from tallystick.app.clock import DemoClock, SystemClock
 from tallystick.app.ids import SystemIds
 from tallystick.app.node import Node
-from tallystick.app.ports import Clock
+from tallystick.app.ports import Clock, Store
 from tallystick.app.settings import NodeSettings
-from tallystick.core.errors import LocalError
+from tallystick.core.errors import LocalError, StoreUnavailableError
 from tallystick.stores import open_store, rules
 from tallystick.stores.highwater import HighWaterFile
 from tallystick.stores.keys import KeyFolder
@@ -41,18 +41,32 @@ def open_node(folder: Path | str) -> Node:
 
     Raises:
         LocalError: no node there, or its settings do not read.
-        StoreUnavailableError: its database cannot be opened now.
+        StoreUnavailableError: its database cannot be opened now; ``store-lost`` when what this node has signed is not
+            in it, so that an empty one is never taken for a new node's.
     """
     settings = node_settings.load(folder)
+    high_water = HighWaterFile(settings.folder / HIGH_WATER)
     return Node(
         settings=settings,
-        store=open_store(settings.database_url),
+        store=_open_own(settings, high_water),
         keys=KeyFolder(settings.keys_folder),
         clock=clock_of(settings),
         ids=SystemIds(),
         dictionary=wire_dictionary(),
-        high_water=HighWaterFile(settings.folder / HIGH_WATER),
+        high_water=high_water,
     )
+
+
+def _open_own(settings: NodeSettings, high_water: HighWaterFile) -> Store:
+    signed = high_water.sizes().keys()
+    url = settings.database_url
+    if signed and url.startswith("sqlite:") and not Path(url.removeprefix("sqlite:///")).exists():
+        raise StoreUnavailableError("store-lost", path=url.removeprefix("sqlite:///"))
+    store = open_store(url)
+    if not signed <= set(store.spaces()):
+        store.close()
+        raise StoreUnavailableError("store-lost", path=str(settings.folder))
+    return store
 
 
 def clock_of(settings: NodeSettings) -> Clock:

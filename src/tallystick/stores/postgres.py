@@ -31,6 +31,7 @@ _CODES = {
     "40P01": "store-locked",  # deadlock_detected
     "53100": "store-full",  # disk_full
     "55P03": "store-locked",  # lock_not_available
+    "tallystick-empty": "store-empty",  # our own word for 42P01 (undefined_table), where the table is the record's
     "57014": "store-locked",  # query_canceled: the server's statement_timeout
     "XX001": "store-damaged",  # data_corrupted
     "XX002": "store-damaged",  # index_corrupted
@@ -122,10 +123,16 @@ class Postgres:
     def backup(self, connection: psycopg.Connection, path: Path) -> bool:  # noqa: ARG002 (the files will do)
         return False
 
+    def free(self) -> int | None:
+        """Return None: it is the server's disk."""
+        return None
+
     def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:  # noqa: ARG002
         """Return our error for PostgreSQL's; one that no outside cause explains is a broken promise of ours."""
         assert isinstance(error, psycopg.Error)
         state = error.sqlstate or ("08000" if isinstance(error, psycopg.OperationalError) else "")
+        if isinstance(error, psycopg.errors.UndefinedTable) and '"record_' in str(error):
+            state = "tallystick-empty"
         code = _CODES.get(state) or _CLASSES.get(state[:2])
         assert code is not None, f"PostgreSQL refused our statement: {error}"
         return StoreUnavailableError(code, **self._facts, reason=str(error).partition("\n")[0])

@@ -94,6 +94,7 @@ class Driver(Protocol):
     def execute_many(self, connection: Any, sql: str, rows: Iterable[Sequence[Any]]) -> None: ...
     def insert_leaves(self, connection: Any, space: int, leaves: Iterable[StoredLeaf]) -> None: ...
     def lock_schema(self, connection: Any) -> None: ...
+    def free(self) -> int | None: ...
     def unavailable(self, error: Exception, ours: frozenset[str] = ...) -> StoreUnavailableError: ...
     def check(self, connection: Any) -> None: ...
     def backup(self, connection: Any, path: Path) -> bool: ...
@@ -386,6 +387,11 @@ class SqlStore:
         if not whole:
             files.backup_folder(self, path)
 
+    def probe(self) -> int | None:
+        with self._transaction(write=True) as now:
+            now.rows("UPDATE record_meta SET value = value WHERE 1 = 0")
+        return self._driver.free()
+
     # Connections
 
     def close(self) -> None:
@@ -446,19 +452,26 @@ class SqlStore:
                 return
         connection.close()
 
+    def _make_tables(self) -> None:
+        with self._transaction(write=True) as now:
+            self._driver.lock_schema(now.connection)
+            words = {name: getattr(self._driver, name) for name in ("blob", "serial", "clustered")}
+            for statement in SCHEMA.format(**words).rstrip().rstrip(";").split(";\n"):
+                now.rows(statement)
+            found = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
+            if not found:
+                now.rows("INSERT INTO record_meta (name, value) VALUES ('schema', ?)", b"%d" % TABLES)
+            elif found[0][0] == b"1":
+                self._add_row_hashes(now)
+
     def _prepare(self) -> None:
         """Make the tables, or check that they are the ones we know; older ones are brought up to ours."""
         if not self._driver.read_only:
-            with self._transaction(write=True) as now:
-                self._driver.lock_schema(now.connection)
-                words = {name: getattr(self._driver, name) for name in ("blob", "serial", "clustered")}
-                for statement in SCHEMA.format(**words).rstrip().rstrip(";").split(";\n"):
-                    now.rows(statement)
-                found = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
-                if not found:
-                    now.rows("INSERT INTO record_meta (name, value) VALUES ('schema', ?)", b"%d" % TABLES)
-                elif found[0][0] == b"1":
-                    self._add_row_hashes(now)
+            try:
+                self._make_tables()
+            except StoreUnavailableError as error:
+                if error.code != "store-read-only":  # what is there can be read
+                    raise
         with self._transaction(write=False) as now:
             found = now.rows("SELECT value FROM record_meta WHERE name = 'schema'")
         if not found or type(found[0][0]) is not bytes or not found[0][0].isdigit():

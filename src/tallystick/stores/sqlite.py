@@ -6,6 +6,7 @@ Every commit is on the disk when it returns (``synchronous=FULL``): a ``ctx`` le
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
@@ -36,9 +37,10 @@ _CODES = {
 
 
 class _Connection(sqlite3.Connection):
-    """Knows which file it opened: device and inode."""
+    """Knows which file it opened: device and inode; and whether it can only read because the disk cannot be written."""
 
     identity: tuple[int, int] | None = None
+    reads_only: bool = False
 
 
 class Sqlite:
@@ -69,8 +71,24 @@ class Sqlite:
         """Open the file; only the first time may it be made, so a file that vanished is not taken for an empty one."""
         if self._may_create and not self.path.exists():
             self._create()
+        try:
+            connection = self._open("ro" if self.read_only else "rw")
+        except sqlite3.Error:
+            if os.access(self.path.parent, os.W_OK):
+                raise
+            connection = self._open_on_a_disk_that_only_reads()
+        self._may_create = False
+        return connection
+
+    def _open_on_a_disk_that_only_reads(self) -> _Connection:
+        """Open what can be read; without a journal beside it nobody writes to it, and SQLite need not make its own."""
+        journal = self.path.with_name(self.path.name + "-wal")
+        connection = self._open("ro" if journal.exists() else "ro&immutable=1")
+        connection.reads_only = True
+        return connection
+
+    def _open(self, mode: str) -> _Connection:
         identity = self._identity()
-        mode = "ro" if self.read_only else "rw"
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
@@ -83,12 +101,12 @@ class Sqlite:
         try:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
-            if not self.read_only:
+            if mode == "rw":
                 self._switch_to_wal(connection)
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
         except sqlite3.Error:
             connection.close()
             raise
-        self._may_create = False
         return connection
 
     def _create(self) -> None:
@@ -113,8 +131,12 @@ class Sqlite:
                 return
 
     def is_stale(self, connection: _Connection) -> bool:
-        """Tell whether the file was replaced or removed: SQLite would go on writing to the one that has no name."""
-        return connection.identity != self._identity()
+        """Tell whether the file was replaced or removed: SQLite would go on writing to the one that has no name.
+
+        Or whether a disk that could only be read can be written again.
+        """
+        mended = connection.reads_only and os.access(self.path.parent, os.W_OK)
+        return mended or connection.identity != self._identity()
 
     def _identity(self) -> tuple[int, int] | None:
         try:
@@ -161,6 +183,12 @@ class Sqlite:
             raise rules.disk_unavailable(error, path) from error
         return True
 
+    def free(self) -> int | None:
+        try:
+            return shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            raise rules.disk_unavailable(error, self.path) from error
+
     def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:
         """Return our error for SQLite's; one that no outside cause explains is a broken promise of ours.
 
@@ -170,7 +198,9 @@ class Sqlite:
         """
         code = _CODES.get(_primary(error))
         unreadable = isinstance(error, UnicodeDecodeError) or "Could not decode" in str(error)
-        if code is None and (unreadable or str(error).rpartition(": ")[2] in ours):
+        if code is None and str(error).startswith("no such table: record_"):  # another file stands in its place
+            code = "store-empty"
+        elif code is None and (unreadable or str(error).rpartition(": ")[2] in ours):
             code = "store-damaged"
         assert code is not None, f"SQLite refused our statement: {error}"
         return StoreUnavailableError(code, **self.facts(), reason=str(error))

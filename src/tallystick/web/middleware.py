@@ -14,8 +14,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db import Error as DatabaseTrouble
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
@@ -220,17 +220,33 @@ def status_of(error: TallystickError) -> int:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+_DATABASE_WORDS = {
+    "locked": "store-locked",
+    "full": "store-full",
+    "readonly": "store-read-only",
+    "read-only": "store-read-only",
+    "malformed": "store-damaged",
+    "not a database": "store-damaged",
+    "no such table": "store-empty",
+    "unable to open": "store-gone",
+    "disk I/O error": "store-gone",
+    "connection": "store-gone",
+}
+
+
+def _is_the_databases(exception: BaseException | None) -> bool:
+    """Return whether the database itself is in trouble, rather than our use of it."""
+    return isinstance(exception, OperationalError | InterfaceError) or type(exception) is DatabaseError
+
+
 def _database_code(told: str) -> str:
     """Return our code for what a database driver says in its own words."""
-    for words, code in (("locked", "store-locked"), ("full", "store-full"), ("readonly", "store-read-only")):
-        if words in told:
-            return code
-    return "store-unavailable"
+    return next((code for words, code in _DATABASE_WORDS.items() if words in told), "store-unavailable")
 
 
 def respond(request: HttpRequest, exception: BaseException | None) -> HttpResponse:
     """Return the response for ``exception``: what happened, and what to do."""
-    if isinstance(exception, OperationalError | InterfaceError):
+    if _is_the_databases(exception):
         log.error("The database does not answer: %s", exception)
         exception = StoreUnavailableError(_database_code(str(exception)))
     if isinstance(exception, TallystickError):

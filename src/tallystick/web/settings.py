@@ -48,10 +48,13 @@ def _secret(node: NodeSettings) -> str:
 def _database(url: str) -> dict[str, Any]:
     """Return Django's words for the node's database, which the record's store opens by the same URL."""
     if url.startswith("sqlite:"):
+        path = url.removeprefix("sqlite:///")
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": url.removeprefix("sqlite:///"),
+            # Never made here: a file that vanished is missed, not taken for an empty one (``stores/sqlite.py``).
+            "NAME": path if path == ":memory:" else f"{Path(path).absolute().as_uri()}?mode=rw",
             "OPTIONS": {
+                "uri": True,
                 # The same promises as the record's store: a commit is on the disk before anyone is told of it.
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000",
                 "transaction_mode": "IMMEDIATE",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from tallystick.web.health import health
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("tallystick.web.people.urls")),
     path("", include("tallystick.web.pages.urls")),
     path("api/", include("tallystick.web.api.urls")),
+    path("health", health, name="health"),
     path("peer/", include("tallystick.web.peering.urls")),
 ]
 

@@ -77,7 +77,7 @@ def goes_on(director: Director, line: Line) -> None:
     assert [aside.code for node in director.nodes.values() for aside in node.store.aside()] == []
 
 
-def grant(key: bytes) -> Draft:
+def grant(key: bytes | None) -> Draft:
     nothing = {"currency": "", "per_act": None, "total": None, "until": None, "trained_on": None}
     return Draft(Grant(post="JS Izumo", key=key, age_recipient="", duties=(), **nothing))
 

@@ -10,6 +10,7 @@ from tallystick.core.errors import LocalError, StoreUnavailableError
 from tallystick.stores import node as nodes
 from tallystick.stores.keys import KeyFolder
 from tallystick.stores.node import init_node, open_node, wire_dictionary
+from tallystick.stores.sql import SqlStore
 
 
 def settings(**changes):
@@ -90,6 +91,21 @@ def test_the_clock_is_the_demos_only_where_settings_say_so(tmp_path):
     assert isinstance(init_node(tmp_path / "jp", settings()).clock, SystemClock)
     demo = init_node(tmp_path / "in", settings(demo_clock="../clock"))
     assert demo.clock == DemoClock((tmp_path / "clock").resolve())
+
+
+def test_an_empty_database_is_not_taken_for_a_new_nodes(tmp_path):
+    made = init_node(tmp_path / "jp", settings())
+    space = made.store.create_space(b"terms")
+    made.high_water.note(space, {16: 3})
+    assert open_node(tmp_path / "jp").store.spaces() == (space,)
+    made.store.close()
+    (tmp_path / "jp" / "node.db").rename(tmp_path / "away.db")
+    with pytest.raises(StoreUnavailableError, match="store-lost"):
+        open_node(tmp_path / "jp")
+    assert not (tmp_path / "jp" / "node.db").exists()
+    SqlStore(f"sqlite:///{tmp_path}/jp/node.db").close()
+    with pytest.raises(StoreUnavailableError, match="store-lost"):
+        open_node(tmp_path / "jp")
 
 
 def test_a_folder_without_a_node(tmp_path):

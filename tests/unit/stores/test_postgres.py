@@ -86,6 +86,15 @@ def test_a_writer_that_holds_the_agreement_for_long_is_named(store: SqlStore, ur
     store.append(growth(space, {0: 2}, l0=1))
 
 
+def test_another_database_in_its_place_is_named(store: SqlStore, url: str):
+    space = space_of(store)
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute("ALTER TABLE record_heads RENAME TO moved")
+    with pytest.raises(StoreUnavailableError) as empty:
+        store.sizes(space)
+    assert empty.value.code == "store-empty"
+
+
 def test_a_standby_refuses_to_be_written(store: SqlStore, url: str, monkeypatch: Any):
     space = space_of(store)
     begin = store._driver.begin

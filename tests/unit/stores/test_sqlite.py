@@ -243,6 +243,53 @@ def test_the_tables_of_others_in_the_same_file_stay_and_are_in_a_backup(store: S
     assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
 
 
+def test_another_database_in_its_place_is_named(store: SqlStore, path: Path):
+    space = space_of(store)
+    store.close()
+    path.rename(path.with_name("moved.db"))
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(StoreUnavailableError) as empty:
+        store.append(growth(space, {0: 2}, l0=1))
+    assert empty.value.code == "store-empty"
+    path.unlink()
+    path.with_name("moved.db").rename(path)
+    assert store.sizes(space) == {0: 2}
+
+
+@pytest.mark.parametrize("journal", [False, True])
+def test_what_is_on_a_disk_that_only_reads_is_read(
+    store: SqlStore, path: Path, journal: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """SQLite as it is where a disk is mounted read-only; tests run as root too, whom modes do not stop."""
+    space, before = space_of(store), store.load(*store.spaces())
+    if not journal:
+        store.close()
+        assert [file.name for file in path.parent.iterdir()] == ["node.db"]
+    monkeypatch.setattr(sqlite.os, "access", lambda *_: False)
+    opened = sqlite.Sqlite._open
+
+    def refuse_to_write(self: sqlite.Sqlite, mode: str) -> sqlite3.Connection:
+        if mode != "rw":
+            return opened(self, mode)
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+    monkeypatch.setattr(sqlite.Sqlite, "_open", refuse_to_write)
+    reader = SqlStore(f"sqlite:///{path}")
+    assert reader.load(space) == before
+    for write in (lambda: reader.append(growth(space, {0: 2}, l0=1)), reader.probe):
+        with pytest.raises(StoreUnavailableError) as refused:
+            write()
+        assert refused.value.code == "store-read-only"
+    assert reader.load(space) == before
+    monkeypatch.undo()  # mounted for writing again: the same store goes on
+    reader.append(growth(space, {0: 2}, l0=1))
+    assert reader.sizes(space) == {0: 3}
+    reader.close()
+
+
 def test_a_backup_into_a_place_that_is_not_there_is_named(store: SqlStore, tmp_path: Path):
     with pytest.raises(StoreUnavailableError) as gone:
         store.backup(tmp_path / "missing" / "backup.db")

@@ -12,11 +12,12 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from tallystick.app import read
+from tallystick.app import health, read
 from tallystick.app.index import Standing
 from tallystick.app.ports import PeerStatus
 from tallystick.app.read import Task
 from tallystick.core.entries import Duty
+from tallystick.web.messages import of as told_of
 from tallystick.web.pages.desk import chosen_desk, current
 from tallystick.web.people.decorators import SignedInRequest, signed_in
 from tallystick.web.record import get_node
@@ -67,6 +68,7 @@ def home(request: SignedInRequest) -> HttpResponse:
             "late": told.late[:SHOWN],
             "soon": told.soon[:SHOWN],
             "tiles": [(which, tile, told.numbers[which]) for which, tile in TILES.items()],
+            "troubles": [told_of(error) for error in health.of_desk(here.desk)],
             "step": read.in_step(here.desk),
             "knocks": knocks,
             "begun": bool(here.desk.record.orders),
