@@ -23,8 +23,11 @@ def test_a_backup_restores_to_the_same_node(pair, backup):
     pair.done("new", "restore", backup)
     assert digest(pair, "new") == digest(pair)
     told = {code: pair.done(code, "status", "--json").json for code in ("jp", "new")}
-    for status in told.values():
+    troubles = {code: [one["code"] for one in status.pop("troubles")] for code, status in told.items()}
+    assert troubles == {"jp": [], "new": ["restored-not-heard"]}
+    for code, status in told.items():
         status.pop("folder")
+        assert [agreement.pop("troubles") for agreement in status["agreements"]] == [troubles[code]]
     assert told["new"] == told["jp"]
     keys = pair.folder / "new" / "keys"
     assert {stat.S_IMODE(path.stat().st_mode) for path in keys.iterdir()} == {0o600}
