@@ -1,23 +1,27 @@
 """Two nodes, their officers as persons who sign in, and a browser without JavaScript that fills in our forms."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 import pytest
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 from tests.nodes import paired
 from tests.story.s1 import S1
 
 from tallystick.app import fields
 from tallystick.app.node import Desk, Node
+from tallystick.app.ports import PeerStatus
 from tallystick.cli.demo.cast import CAST
 from tallystick.cli.demo.director import Director
 from tallystick.core.entries import Duty, Kind
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderView
-from tallystick.web import record
+from tallystick.web import limits, record
 
 Values = dict[str, list[str]]
 
@@ -218,3 +222,63 @@ def stage(tmp_path, db, make_person, signed_in_as) -> Iterator[Stage]:
 def s1(stage: Stage) -> S1:
     """Scenario S1 on the stage, not yet begun."""
     return S1(stage.director)
+
+
+@dataclass
+class House:
+    """A node with something at every address, and the cast in front of it."""
+
+    browsers: dict[str, Browser]
+    names: dict[str, object]
+
+    def ask(self, member: str, method: str, path: str, body: bytes | str = b"", **more: object) -> HttpResponse:
+        """Ask as one of the cast; what it did to persons and sessions is undone before the next."""
+        browser = self.browsers[member]
+        limits.forget()
+        with transaction.atomic():
+            cookies = deepcopy(browser.client.cookies)
+            before = record.set_node(browser.node)
+            try:
+                return browser.client.generic(method, path, body, **more)
+            finally:
+                record.set_node(before)
+                browser.client.cookies = cookies
+                transaction.set_rollback(True)
+
+    def path(self, address: str, args: dict[str, object]) -> str:
+        told = {name: self.names.get(value, value) if isinstance(value, str) else value for name, value in args.items()}
+        return reverse(address, kwargs=told) if "/" not in address else f"/{address}"
+
+
+@pytest.fixture
+def house(stage, s1) -> House:
+    s1.negotiate()
+    stage.director.exchange()
+    node = stage.director.nodes["IN"]
+    prices = stage.director.act(
+        "IN", Kind.PRICE_LIST, by="nair", number="IN-PL-1", currency="INR", valid_from="2027-01-01",
+        valid_to="2027-12-31", basis="own-forces",
+        lines=[{"category": "WATR", "item": "Potable water", "nsn": "", "unit": "TNE", "price_micro": "185.00",
+                "companions": []}],
+    )  # fmt: skip
+    (peer,) = node.store.peers()
+    nobody_there = "http://127.0.0.1:9"  # discard: refuses at once
+    node.store.put_peer(replace(peer, peer_id="unreachable", url=nobody_there))
+    node.store.put_peer(replace(peer, peer_id="asked", status=PeerStatus.PENDING_OUT, url=nobody_there))
+    node.store.put_peer(replace(peer, peer_id="knock", status=PeerStatus.KNOCK))
+    browsers = {
+        "stranger": Browser(node, Client()),
+        "clerk": stage.somebody("IN"),
+        "officer": stage.browser("IN", "nair"),
+        "auditor": stage.somebody("IN", duties=[Duty.AUDITOR]),
+        "administrator": stage.somebody("IN", duties=[Duty.ADMINISTRATOR]),
+    }
+    person = stage.make_person("someone")
+    names = {
+        "order": s1.refs["request"],
+        "acceptance": s1.refs["acceptance"],
+        "prices": prices,
+        "peer": peer.peer_id,
+        "person": person.pk,
+    }
+    return House(browsers, names)

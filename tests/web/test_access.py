@@ -1,18 +1,15 @@
 """Who may open what: every address of the node against every member of the cast. An address without a row fails."""
 
+import json
 from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import dataclass, replace
 
 import pytest
-from django.db import transaction
-from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from tests.web.conftest import Browser
+from django.urls import URLPattern, URLResolver, get_resolver
 
-from tallystick.app.ports import PeerStatus
-from tallystick.core.entries import Duty, Kind
-from tallystick.web import record
+from tallystick.core.entries import Duty
+from tallystick.web.api import tokens
+from tallystick.web.api.models import ApiToken
+from tallystick.web.people.models import Person
 
 GET, POST = "GET", "POST"
 CAST = ("stranger", "clerk", "officer", "auditor", "administrator")
@@ -146,69 +143,80 @@ def test_every_address_has_a_row():
     assert sorted(set(_addresses(get_resolver().url_patterns))) == sorted(ROWS)
 
 
-@dataclass
-class House:
-    """A node with something at every address, and the cast in front of it."""
+# What a program gets at each address of the API, by what it shows. Nothing here takes a session's cookie.
+SHOWN = (
+    "nothing", "an unknown token", "an ended token", "an expired token", "a dismissed person's token",
+    "a token of the clerk", "a reading token of the officer", "a signing token of the auditor",
+    "a signing token of the officer",
+)  # fmt: skip
+NOT_LET_IN = (401,) * 5
+API_READS = (*NOT_LET_IN, 403, 200, 200, 200)
 
-    browsers: dict[str, Browser]
-    names: dict[str, object]
+API_ROWS = {
+    "api:status": (GET, {}, API_READS),
+    "api:orders": (GET, {}, API_READS),
+    "api:order": (GET, {"name": "order"}, API_READS),
+    "api:entry": (GET, {"name": "order"}, API_READS),
+    "api:findings": (GET, {}, API_READS),
+    "api:balances": (GET, {}, API_READS),
+    "api:journal": (GET, {}, API_READS),
+    "api:preview": (POST, {}, (*NOT_LET_IN, 403, 401, 403, 200)),
+    "api:act": (POST, {}, (*NOT_LET_IN, 403, 401, 403, 201)),
+}
+API_OPEN = {"api:openapi-json", "api:api-root"}  # the document is public; the root says that nothing is there
 
-    def path(self, address: str, args: dict[str, object]) -> str:
-        told = {name: self.names.get(value, value) if isinstance(value, str) else value for name, value in args.items()}
-        return reverse(address, kwargs=told) if "/" not in address else f"/{address}"
 
-
-@pytest.fixture
-def house(stage, s1) -> House:
-    s1.negotiate()
-    stage.director.exchange()
-    node = stage.director.nodes["IN"]
-    prices = stage.director.act(
-        "IN", Kind.PRICE_LIST, by="nair", number="IN-PL-1", currency="INR", valid_from="2027-01-01",
-        valid_to="2027-12-31", basis="own-forces",
-        lines=[{"category": "WATR", "item": "Potable water", "nsn": "", "unit": "TNE", "price_micro": "185.00",
-                "companions": []}],
-    )  # fmt: skip
-    (peer,) = node.store.peers()
-    nobody_there = "http://127.0.0.1:9"  # discard: refuses at once
-    node.store.put_peer(replace(peer, peer_id="unreachable", url=nobody_there))
-    node.store.put_peer(replace(peer, peer_id="asked", status=PeerStatus.PENDING_OUT, url=nobody_there))
-    node.store.put_peer(replace(peer, peer_id="knock", status=PeerStatus.KNOCK))
-    browsers = {
-        "stranger": Browser(node, Client()),
-        "clerk": stage.somebody("IN"),
-        "officer": stage.browser("IN", "nair"),
-        "auditor": stage.somebody("IN", duties=[Duty.AUDITOR]),
-        "administrator": stage.somebody("IN", duties=[Duty.ADMINISTRATOR]),
-    }
-    person = stage.make_person("someone")
-    names = {
-        "order": s1.refs["request"],
-        "acceptance": s1.refs["acceptance"],
-        "prices": prices,
-        "peer": peer.peer_id,
-        "person": person.pk,
-    }
-    return House(browsers, names)
+def test_every_address_of_the_api_has_a_row():
+    assert {name for name in ROWS if name.startswith("api:")} == API_ROWS.keys() | API_OPEN
 
 
 def test_each_of_the_cast_gets_what_the_table_says(house):
     found = {}
     for address, (method, args, _expected) in ROWS.items():
         path = house.path(address, args)
-        statuses = []
-        for member in CAST:
-            browser = house.browsers[member]
-            with transaction.atomic():  # what a row does to persons and sessions is undone before the next
-                cookies = deepcopy(browser.client.cookies)
-                before = record.set_node(browser.node)
-                statuses.append(browser.client.generic(method, path).status_code)
-                record.set_node(before)
-                browser.client.cookies = cookies
-                transaction.set_rollback(True)
-        found[address] = tuple(statuses)
+        found[address] = tuple(house.ask(member, method, path).status_code for member in CAST)
 
     wrong = {a: (found[a], expected) for a, (_method, _args, expected) in ROWS.items() if found[a] != expected}
+    assert not wrong, "\n".join(f"{a}: got {got}, the table says {says}" for a, (got, says) in wrong.items())
+
+
+@pytest.fixture
+def shown(house, stage) -> dict[str, str]:
+    """The token of each column."""
+
+    def make(person, scopes=("read", "act"), **columns):
+        row, secret = tokens.make(person, name="x", scopes=list(scopes), days=1)
+        ApiToken.objects.filter(pk=row.pk).update(**columns)
+        return secret
+
+    officer = Person.objects.get(username="nair.in")
+    auditor = next(p for p in Person.objects.all() if p.duties == [int(Duty.AUDITOR)])
+    clerk = next(p for p in Person.objects.filter(username__startswith="somebody") if not p.duties_held)
+    gone = stage.make_person("gone", duties=[Duty.AUDITOR])
+    of_gone = make(gone)
+    Person.objects.filter(pk=gone.pk).update(is_active=False)
+    secrets = [
+        "", f"tally_{'x' * 43}", make(officer, revoked_at=1), make(officer, expires_at=1), of_gone,
+        make(clerk), make(officer, ["read"]), make(auditor), make(officer),
+    ]  # fmt: skip
+    return dict(zip(SHOWN, secrets, strict=True))
+
+
+def test_each_program_gets_what_the_table_says(house, shown):
+    act = {"kind": "cancellation", "on": str(house.names["acceptance"]), "fields": {"reason": "not-available"}}
+    found = {}
+    for address, (method, args, _expected) in API_ROWS.items():
+        statuses = []
+        for secret in shown.values():
+            headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+            body = json.dumps(act) if method == POST else ""
+            answer = house.ask(
+                "officer", method, house.path(address, args), body, content_type="application/json",
+                headers={**headers, "Idempotency-Key": "1"},
+            )  # fmt: skip
+            statuses.append(answer.status_code)
+        found[address] = tuple(statuses)
+    wrong = {a: (found[a], expected) for a, (_m, _a, expected) in API_ROWS.items() if found[a] != expected}
     assert not wrong, "\n".join(f"{a}: got {got}, the table says {says}" for a, (got, says) in wrong.items())
 
 
@@ -222,8 +230,6 @@ def test_a_stranger_is_asked_to_sign_in_and_comes_back(house):
 def test_a_duty_taken_away_is_gone_at_the_next_click(house, stage):
     browser = stage.somebody("IN", duties=[Duty.ADMINISTRATOR])
     assert browser.get("/people/").status_code == 200
-    from tallystick.web.people.models import Person
-
     Person.objects.filter(username__startswith="somebody").update(duties=[])
 
     assert browser.get("/people/").status_code == 403

@@ -45,6 +45,7 @@ STRANGER_BODY_MAX = 64 * 1024  # a sign-in form, or an authenticator's answer
 COURIER_PATH = "/partner/courier"
 FORM_ROOM = 64 * 1024  # for what stands around a file in a form
 API = "/api/v1/"
+API_DOCUMENT = "/api/v1/openapi.json"
 OWN_COUNT = (API, "/peer/")  # who asks here has a token or a session that these count by
 RETRY_SECONDS = 5  # a locked database is usually free again by then
 
@@ -119,7 +120,8 @@ class Plain:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method not in METHODS and not request.path.startswith(API):  # that one says for itself what it takes
+        own_405 = request.path.startswith(API) and request.path != API_DOCUMENT  # says there what it does take
+        if request.method not in METHODS and not own_405:
             return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(METHODS)})
         return self.get_response(request)
 

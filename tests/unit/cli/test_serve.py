@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tallystick.app.pairing import read_card
+from tallystick.cli.serve import THREADS
 
 
 def free_port():
@@ -74,6 +75,65 @@ def test_it_serves_and_stops_cleanly(node, how):
     with socket.socket() as again:  # nobody was left behind
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))
+
+
+def say(port, text, seconds=5.0):
+    """Send bytes as they are, and return the status of each answer that comes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as line:
+        line.sendall(text.replace("HOST", f"Host: 127.0.0.1:{port}").replace("\n", "\r\n").encode())
+        heard = b""
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while part := line.recv(65_536):
+                heard += part
+    return [int(found.split()[1]) for found in heard.split(b"\r\n") if found.startswith(b"HTTP/")]
+
+
+MESSAGES = {
+    "two lengths": ("POST /sign-in/ HTTP/1.1\nHOST\nContent-Length: 5\nContent-Length: 6\n\nabcdef", {400}),
+    "less than nothing": ("POST /sign-in/ HTTP/1.1\nHOST\nContent-Length: -5\n\nabcde", {400}),
+    "a space before the colon": ("GET /sign-in/ HTTP/1.1\nHOST\nContent-Length : 5\n\n", {400}),
+    "a folded line": ("GET /sign-in/ HTTP/1.1\nHOST\nX: a\n b\n\n", {400}),
+    "an encoding nobody knows": ("POST /sign-in/ HTTP/1.1\nHOST\nTransfer-Encoding: xchunked\n\n0\n\n", {400}),
+    "no host": ("GET /sign-in/ HTTP/1.1\nConnection: close\n\n", {400}),
+    "two hosts": ("GET /sign-in/ HTTP/1.1\nHOST\nHost: evil.example\nConnection: close\n\n", {400}),
+    "another host": ("GET /sign-in/ HTTP/1.1\nHost: evil.example\nConnection: close\n\n", {400}),
+    "a proxy's request": ("CONNECT evil.example:443 HTTP/1.1\nHOST\nConnection: close\n\n", {400, 405}),
+    "a way out": ("GET /static/../../../node.toml HTTP/1.1\nHOST\nConnection: close\n\n", {404}),
+    "a hidden way out": ("GET /static/..%2f..%2fsettings.py HTTP/1.1\nHOST\nConnection: close\n\n", {404}),
+    "a long header": (f"GET /sign-in/ HTTP/1.1\nHOST\nX: {'a' * 500_000}\n\n", {431}),
+    "half a gigabyte": ("POST /sign-in/ HTTP/1.1\nHOST\nConnection: close\nContent-Length: 500000000\n\n", {413}),
+}
+
+
+def test_messages_that_are_wrong_on_purpose(node):
+    """Two readers of one message must not find two different ones in it; and nobody is kept waiting for the rest."""
+    folder, port = node
+    with served(folder):
+        found = {what: set(say(port, text)) for what, (text, _) in MESSAGES.items()}
+        hidden = "0\n\nGET /peer/card HTTP/1.1\nHOST\n\n"
+        chunked = (
+            f"POST /sign-in/ HTTP/1.1\nHOST\nContent-Length: {len(hidden)}\nTransfer-Encoding: chunked\n\n{hidden}"
+        )
+        smuggled = say(port, chunked, seconds=1)
+    assert {what: (found[what], may) for what, (_, may) in MESSAGES.items() if not found[what] <= may} == {}
+    assert smuggled[:1] in ([400], [403]), "the second request, if it is one, is nobody else's"
+
+
+def test_slow_forms_of_strangers_keep_nobody_out(node):
+    folder, port = node
+    with served(folder):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in/", timeout=30) as page:
+            cookie = page.headers["Set-Cookie"].partition(";")[0]
+        with contextlib.ExitStack() as slow:
+            for path in ("/sign-in/", "/peer/knock"):
+                for _ in range(THREADS):
+                    line = slow.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+                    told = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
+                    line.sendall(f"{told}Content-Type: application/x-www-form-urlencoded\r\n".encode())
+                    line.sendall(b"Content-Length: 1000\r\n\r\na")
+            for _ in range(3):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/sign-in/", timeout=10) as page:
+                    assert page.status == 200
 
 
 def certificate(folder):
