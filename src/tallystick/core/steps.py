@@ -262,9 +262,19 @@ def _is_answered(run: OrderRun, target: Entry, correction: Entry) -> bool:
         if other.ref in run.verdicts:
             if run.verdicts[other.ref] is None:
                 return True
-        elif not other.had_seen(correction.ref) and other.party in (run.receiver, run.provider):
+        elif not other.had_seen(correction.ref) and _may_answer(run, target, other):
             return True
     return False
+
+
+def _may_answer(run: OrderRun, target: Entry, other: Entry) -> bool:
+    """Return whether writer and officer may say ``other`` on ``target``: what they may not cannot hold anyone up."""
+    step = STEPS.get((other.kind, target.kind))  # type: ignore[arg-type]  # a Kind's number
+    if step is None:  # an invoice is on the acceptance, and may name the receipt that is corrected
+        step = STEPS.get((other.kind, Kind.ACCEPTANCE))  # type: ignore[arg-type]
+    if step is None or isinstance(other.body, Unreadable):
+        return False
+    return _authority(run, other, other.body, step, target) is None
 
 
 def _refers(entry: Entry, target: EntryRef) -> bool:
