@@ -26,6 +26,7 @@ from tallystick.core.canonical import UINT_MAX, check_plain, decode_prefix, enco
 from tallystick.core.errors import MalformedBytesError, TooLargeError
 from tallystick.core.identity import EntryRef
 from tallystick.core.log import CTX, EPOCH_KEY_BYTES, EPOCH_LEAVES, NUMBER_MAX, SEGMENT_MAX, check_detail
+from tallystick.core.merkle import HASH_BYTES
 from tallystick.core.signing import SIGNATURE_BYTES
 
 VERSION = 1
@@ -369,13 +370,26 @@ def _look_further(body: bytes, at: int) -> tuple[bytes, Any]:
 # ---- items: a leaf without what the receiver can rebuild
 
 
-def write_ctx(dt: int, grown: Iterable[tuple[int, int]]) -> bytes:
-    """Return the item of a ctx that is ``dt`` seconds after the leaf before; ``grown`` is (log, growth)."""
-    return encode_trusted([CTX, dt, [n for pair in grown for n in pair]])
+def write_ctx(dt: int, grown: Iterable[tuple[int, int]], roots: Sequence[bytes | None] = ()) -> bytes:
+    """Return the item of a ctx that is ``dt`` seconds after the leaf before.
+
+    Args:
+        dt: Seconds.
+        grown: (log, growth) of each log it names.
+        roots: For each of them the root it names, or None where the reader has it; empty when it has them all.
+    """
+    item: list[Any] = [CTX, dt, [n for pair in grown for n in pair]]
+    return encode_trusted([*item, list(roots)] if any(roots) else item)
 
 
 def write_act(
-    kind: int, dt: int, back: tuple[int, int] | None, *, core: bytes, detail: bytes | None, auth: bytes | None
+    kind: int,
+    dt: int,
+    back: tuple[int, int] | tuple[int, int, None] | None,
+    *,
+    core: bytes,
+    detail: bytes | None,
+    auth: bytes | None,
 ) -> bytes:
     """Return the item of an act; ``back`` is (log, distance) as ``read_object`` takes it."""
     pieces = [core]
@@ -405,7 +419,7 @@ def read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, in
         MalformedBytesError: not a ctx, or it names the own log, or one that did not grow.
     """
     flat = value[2]
-    if len(value) != 3 or type(flat) is not list or not flat or len(flat) % 2:
+    if len(value) not in (3, 4) or type(flat) is not list or not flat or len(flat) % 2:
         raise malformed(own, index, "ctx")
     grown: list[tuple[int, int]] = []
     last = -1
@@ -420,12 +434,35 @@ def read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, in
     return grown
 
 
+def read_roots(value: Sequence[Any], own: int, index: int, grown: Sequence[tuple[int, int]]) -> dict[int, bytes]:
+    """Return the roots that the wire ctx ``value`` tells itself, by log: those of logs with two histories.
+
+    Raises:
+        MalformedBytesError: not one for each log that has grown, or none at all.
+    """
+    if len(value) == 3:
+        return {}
+    roots = value[3]
+    if type(roots) is not list or len(roots) != len(grown) or not any(roots):
+        raise malformed(own, index, "ctx")
+    if not all(root is None or (type(root) is bytes and len(root) == HASH_BYTES) for root in roots):
+        raise malformed(own, index, "ctx")
+    return {log: root for (log, _), root in zip(grown, roots, strict=True) if root is not None}
+
+
 def read_object(back: Any, own: int, index: int, seen: Mapping[int, int]) -> EntryRef:
     """Return the entry a wire act is about: so many before the last one its writer had seen of that log.
+
+    Entries of another log that has two histories are told by their index: ``[log, index, nil]``.
 
     Raises:
         MalformedBytesError: not a pair, or it names what the writer had not seen.
     """
+    if type(back) is list and len(back) == 3:
+        log, at, nothing = back
+        if not (_is_number(log) and _is_number(at) and nothing is None and log != own):
+            raise malformed(own, index, "object")
+        return EntryRef(log, at)
     if type(back) is not list or len(back) != 2 or type(back[0]) is not int or type(back[1]) is not int:
         raise malformed(own, index, "object")
     log, distance = back

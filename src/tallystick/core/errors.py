@@ -25,7 +25,7 @@ An error carries a stable ``code`` and typed ``facts``, no sentence; ``app/messa
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class TallystickError(Exception):
@@ -86,7 +86,10 @@ class GapError(RemoteError):
 
 
 class ForkError(RemoteError):
+    """``evidence`` is a :class:`~tallystick.core.entries.Fork`, when both histories are signed."""
+
     default_code = "fork"
+    evidence: Any = None
 
 
 class StoreError(TallystickError):

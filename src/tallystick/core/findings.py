@@ -58,6 +58,9 @@ FINDINGS: Mapping[str, Weight] = MappingProxyType({
     # time
     "dated-before-seen": F,  # claims to be older than something of the other party that it had seen
     "dated-after-witness": F,  # claims to be younger than the other party's first word that had seen it
+    # two histories of one log
+    "fork": F,  # the log does not count any more from where its histories part, but for the one that was relied on
+    "fork-not-shown": V,  # an entry says so, and its evidence does not show it, or it is about its own party's log
     # terms
     "not-allowed-category": V,
     "not-allowed-situation": V,

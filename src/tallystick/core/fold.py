@@ -19,7 +19,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
-from tallystick.core import canonical
+from tallystick.core import canonical, checkpoint, forks
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import (
     ADMIN_KINDS,
@@ -32,6 +32,7 @@ from tallystick.core.entries import (
     Countersign,
     Cut,
     Entry,
+    Fork,
     Grant,
     Kind,
     Note,
@@ -44,7 +45,7 @@ from tallystick.core.entries import (
     Unreadable,
 )
 from tallystick.core.findings import Finding, Weight
-from tallystick.core.identity import EntryRef, log_id, party_of
+from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
 from tallystick.core.ledger import Ledger, TallyKey, Transaction
 from tallystick.core.orders import STEPS, OrderView, Side
 from tallystick.core.quantity import UNITS
@@ -747,6 +748,11 @@ class Fold:
             for cut in entry.body.cuts
             if not self._is_vouched(entry, cut)
         ]
+        found += [
+            self._fork_finding(self._entries[ref])
+            for ref, refusal in self._admin.items()
+            if refusal is None and ref in self._entries and self._entries[ref].kind == Kind.FORK
+        ]
         numbers = {key: self._numbers[key] for key in self._repeated}
         for ref, refusal in price_lists.items():
             body = self._entries[ref].body
@@ -759,6 +765,28 @@ class Fold:
                 for ref in again
             ]
         return tuple(sorted(found, key=lambda finding: (self._entries[finding.entry].order_key, finding.code)))
+
+    def _fork_finding(self, entry: Entry) -> Finding:
+        """Tell whose log has two histories; it was cut before anything was read (``core/forks.py``)."""
+        fork = entry.body
+        assert isinstance(fork, Fork)
+        party = party_of(fork.log)
+        key = self._key_of(fork.log)
+        facts: tuple[tuple[str, int | str], ...] = (("log", fork.log), ("party", party))
+        origin = checkpoint.origin(self.genesis, fork.log)
+        cut = forks.cut_by(entry.ref, fork, origin, key) if key is not None and party != entry.party else None
+        if cut is None:
+            return Finding("fork-not-shown", entry.ref, None, facts)
+        return Finding("fork", entry.ref, None, (*facts, ("index", cut.at), ("stands", cut.stands)))
+
+    def _key_of(self, log: int) -> bytes | None:
+        party = party_of(log)
+        if party >= len(self.genesis.parties):
+            return None
+        if log < PARTIES_MAX:
+            return self.genesis.parties[party].root_key
+        warrant = self.warrants.by_name.get((party, grant_of(log)))
+        return warrant.body.key if warrant is not None else None
 
     def _takes_back_a_grant(self, entry: Entry, body: Revoke) -> bool:
         return body.grant < entry.ref.index and (entry.party, body.grant) in self.warrants.by_name

@@ -132,6 +132,10 @@ class Growth:
     def root(self, size: int | None = None) -> bytes:
         return _root(self, self.size if size is None else size)
 
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        assert 0 <= index < size <= self.size
+        return _inclusion(self, index, 0, size)
+
     def consistency(self, old: int, new: int) -> list[bytes]:
         assert 0 < old <= new <= self.size
         return _consistency(self, old, new)

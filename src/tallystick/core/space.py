@@ -22,11 +22,12 @@ from dataclasses import dataclass, field, replace
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint as notes
 from tallystick.core import entries as acts_module
+from tallystick.core import forks
 from tallystick.core.agreement import Genesis
 from tallystick.core.bundle import Codec, Item, Range, Seal
-from tallystick.core.canonical import check_plain, decode_trusted, encode
+from tallystick.core.canonical import check_plain, decode_trusted, encode, encode_trusted
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import Adopt, Draft, Entry, Grant, Unreadable, from_array, to_array
+from tallystick.core.entries import Adopt, Draft, Entry, Fork, Grant, Kind, Unreadable, from_array, to_array
 from tallystick.core.errors import (
     BadSignatureError,
     ForkError,
@@ -38,6 +39,7 @@ from tallystick.core.errors import (
     UnknownWriterError,
     WrongSpaceError,
 )
+from tallystick.core.forks import Cut
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
 from tallystick.core.log import (
     CTX,
@@ -67,6 +69,7 @@ SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry a
 SPLIT_BYTES = 2**20  # of segments in one bundle we write
 
 _HASHES_AT_ONCE = 4096  # kept apart before they go into a tree: a million of them would be 70 MB
+_FORK_HEAD = encode_trusted(int(Kind.FORK))  # how a leaf of that kind goes on after its first byte
 _NOTHING_SEEN: Mapping[int, int] = {}
 _sha256 = hashlib.sha256
 
@@ -76,9 +79,10 @@ class Admission:
     """Staged growth of some logs; nothing has changed yet. What the store writes in one transaction.
 
     ``before`` has the expected size of each log that grows; ``epoch_keys`` are named by (log, block of 256);
-    ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``held`` and ``have`` are about the
-    sender of a bundle: the sizes it shows to hold by what it sent, and those it says it holds; ``question`` is what it
-    asks, or ours that it answers.
+    ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``cuts`` are the forks that come to
+    count with it, and ``keep`` says how many leaves stay of a log that is cut: the store drops the others first.
+    ``held`` and ``have`` are about the sender of a bundle: the sizes it shows to hold by what it sent, and those it
+    says it holds; ``question`` is what it asks, or ours that it answers.
     """
 
     space: bytes
@@ -87,9 +91,19 @@ class Admission:
     epoch_keys: Mapping[tuple[int, int], bytes]
     checkpoints: Mapping[int, Checkpoint]
     entries: tuple[Entry, ...]
+    cuts: Mapping[int, Cut] = field(default_factory=dict)
+    keep: Mapping[int, int] = field(default_factory=dict)
     held: Mapping[int, int] = field(default_factory=dict)
     have: Mapping[int, int] | None = None
     question: bytes | None = None
+
+
+class _ForkFoundError(Exception):
+    """A bundle brings the evidence that a log has two histories: it has to be read with that in mind."""
+
+    def __init__(self, cut: Cut) -> None:
+        self.cut = cut
+        super().__init__(cut)
 
 
 class _Causes:
@@ -140,6 +154,27 @@ class _Log:
     def time(self, index: int) -> int:
         t: int = decode_trusted(self.leaves[index])[1]
         return t
+
+    def shortened(self, size: int) -> _Log:
+        """Return what this log is without its leaves from ``size`` on; its causes are to be found anew."""
+        log = _Log(self.id)
+        log.leaves, log.cores = self.leaves[:size], self.cores[:size]
+        log.details = {index: detail for index, detail in self.details.items() if index < size}
+        log.auths = {index: auth for index, auth in self.auths.items() if index < size}
+        log.grants = {index: key for index, key in self.grants.items() if index < size}
+        log.epoch_keys = {
+            block: key
+            for block, key in self.epoch_keys.items()
+            if self.has_act(block * EPOCH_LEAVES, min(size, (block + 1) * EPOCH_LEAVES))
+        }
+        if self.checkpoint is not None and self.checkpoint.size <= size:
+            log.checkpoint = self.checkpoint
+        joined = self.tree.leaves(0, size)
+        log.tree.extend([joined[at : at + 32] for at in range(0, len(joined), 32)])
+        kept = bisect_left(self.causes.at, size)
+        log.causes.at, log.causes.lamport = self.causes.at[:kept], self.causes.lamport[:kept]
+        log.causes.seen = self.causes.seen[:kept]
+        return log
 
     def has_act(self, begin: int, end: int) -> bool:
         """Return whether any of the leaves ``begin`` … ``end - 1`` is more than an acknowledgement."""
@@ -232,6 +267,8 @@ class Space:
         self.id = genesis.space_id
         self.codec = Codec(dictionary)
         self._logs: dict[int, _Log] = {}
+        self._forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it counts or not
+        self._cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
         self._staged: tuple[Admission, dict[int, Growth]] | None = None  # the last one, so apply need not hash again
 
     # ---- what is held
@@ -334,6 +371,43 @@ class Space:
             log.auths.get(ref.index),
         )
 
+    @property
+    def cuts(self) -> Mapping[int, Cut]:
+        """The logs that have two histories, and which of them stands."""
+        return self._cuts
+
+    def prove_fork(self, log: int, head: Checkpoint, hashes: Sequence[bytes]) -> Fork | None:
+        """Return the evidence that ``hashes`` are the leaves of another history of ``log`` than ours.
+
+        Args:
+            log: The log.
+            head: A head of that history, whose signature is checked here.
+            hashes: Of all its leaves.
+
+        Raises:
+            BadSignatureError: the head is not that of the leaves, or not signed by the log's key.
+        """
+        key, held = self.key_of(log), self._logs.get(log)
+        other = Tree()
+        other.extend(hashes)
+        if (
+            key is None
+            or head.size != other.size
+            or head.root != other.root()
+            or not verify(key, notes.text(self.origin(log), head.size, head.root), head.signature)
+        ):
+            raise BadSignatureError(log=log, size=head.size, root=head.root)
+        if held is None or held.checkpoint is None:
+            return None
+        return forks.prove(log, self.origin(log), key, (held.tree, held.checkpoint), (other, head))
+
+    def leaf_hashes(self, log: int, size: int) -> bytes:
+        """Return the hashes of the first ``size`` leaves of a log, joined; raises LocalError ``unknown-entry``."""
+        held = self._logs.get(log)
+        if held is None or size > held.size:
+            raise LocalError("unknown-entry", entry=f"{log}.{size}")
+        return held.tree.leaves(0, size)
+
     def is_act(self, log: int, index: int) -> bool:
         """Return whether the leaf is an act rather than a ctx; raises LocalError ``unknown-entry``."""
         return not is_ctx(self._held(EntryRef(log, index)).leaves[index])
@@ -435,6 +509,8 @@ class Space:
     def _own_branch(self, log: int) -> _Branch:
         if self.key_of(log) is None:
             raise LocalError("unknown-log", log=log)
+        if log in self._cuts:
+            raise LocalError("log-forked", log=log)
         held = self._logs.get(log) or _Log(log)
         return _Branch(held, held.size)
 
@@ -448,7 +524,8 @@ class Space:
             for log in sorted(self._logs)
             if log != own and self._logs[log].size > seen.get(log, 0)
         ]
-        self._push_ctx(branch, now // MINUTE * MINUTE, grown, self._logs)
+        sights = [(log, size, self._logs[log].root(size)) for log, size in grown]
+        self._push_ctx(branch, now // MINUTE * MINUTE, sights, self._logs, self._cuts)
         return True
 
     @staticmethod
@@ -501,13 +578,16 @@ class Space:
 
     @staticmethod
     def _push_ctx(
-        branch: _Branch, t: int, grown: Sequence[tuple[int, int]], logs: Mapping[int, _Log | _Branch]
+        branch: _Branch,
+        t: int,
+        sights: Sequence[tuple[int, int, bytes]],
+        logs: Mapping[int, _Log | _Branch],
+        cuts: Mapping[int, Cut],
     ) -> None:
-        """Append a ctx that sees ``grown``, pairs of (log, size), all held in ``logs``."""
+        """Append a ctx that sees ``sights``: log, size and root, all held in ``logs`` or of another history."""
         index = branch.size
-        lamport, seen = _join(branch, branch.base.id, index, grown, logs)
-        sights = [(log, size, logs[log].root(size)) for log, size in grown]
-        branch.push(StoredLeaf(branch.base.id, index, ctx_leaf(t, sights), None, None, None), t)
+        lamport, seen = _join(branch, branch.base.id, index, _counting(sights, branch.seen_now, logs, cuts), logs)
+        branch.push(StoredLeaf(branch.base.id, index, ctx_leaf(t, list(sights)), None, None, None), t)
         branch.causes.at.append(index)
         branch.causes.lamport.append(lamport)
         branch.causes.seen.append(seen)
@@ -525,27 +605,49 @@ class Space:
             UnknownWriterError: a log whose key nobody granted.
             GapError: entries before these are missing; fact ``have``: the sizes we hold.
             BadSignatureError: what was rebuilt is not what the writer signed.
-            ForkError: validly signed, and not what the writer signed before; facts: both notes and what joins them.
+            ForkError: validly signed, and not what the writer signed before; ``evidence`` is None when what we hold was
+                not signed. Or ``after-fork``: leaves of a log from where it does not count any more; ``before-fork``:
+                written down by somebody who has not heard of the fork yet.
         """
+        found: dict[int, Cut] = {}
+        while True:
+            try:
+                return self._read(data, found)
+            except _ForkFoundError as error:  # begin again: from here on it is known which history stands
+                found[error.cut.log] = error.cut
+
+    def _read(self, data: bytes, found: Mapping[int, Cut]) -> Admission:
         envelope = wire.read_envelope(data)
         if not self.id.startswith(envelope.space):
             raise WrongSpaceError(agreement=self.genesis.name, space=envelope.space.hex())
         body = self.codec.unpack(envelope.codec, envelope.body)
         ranges, at = wire.read_head(body)
         seals = dict(zip([part.log for part in ranges], wire.read_raw(envelope.raw, ranges), strict=True))
-        self._check_writers(ranges)
+        cuts = {**self._cuts, **found}
+        bases = dict(self._logs)
+        for log, cut in found.items():
+            if log in bases:
+                bases[log] = bases[log].shortened(self._kept(log, cut))
+        self._check_writers(ranges, bases)
         branches: dict[int, _Branch] = {}
         for log, begin, _ in ranges:
-            branches[log] = branch = _Branch(self._logs.get(log) or _Log(log), begin)
+            branches[log] = branch = _Branch(bases.get(log) or _Log(log), begin)
             branch.epoch_keys = dict(seals[log].epoch_keys)
-        at = self._rebuild(branches, ranges, body, at)
+        at = self._rebuild(branches, ranges, body, at, bases, cuts)
         if at != len(body):
             raise MalformedBytesError(what="bytes after the items")
+        for part in ranges:
+            if part.log in cuts and part.end > cuts[part.log].stands:
+                raise ForkError("after-fork", log=part.log, size=cuts[part.log].stands)
+        for log, cut in found.items():
+            there: _Log | _Branch | None = branches.get(log) or bases.get(log)
+            if there is None or there.size < cut.stands:
+                raise self._gap(log, cut.stands, bases)
         checkpoints = {log: self._check_seal(branches[log], seals[log], branches) for log in branches}
         held = {part.log: part.end for part in ranges}
-        return self._admission(branches, checkpoints=checkpoints, held=held, envelope=envelope)
+        return self._admission(branches, checkpoints=checkpoints, held=held, envelope=envelope, cuts=found)
 
-    def _check_writers(self, ranges: Iterable[Range]) -> None:
+    def _check_writers(self, ranges: Iterable[Range], bases: Mapping[int, _Log]) -> None:
         """Refuse strangers and gaps before doing any work for them."""
         ends = {part.log: part.end for part in ranges}
         for part in ranges:
@@ -555,19 +657,46 @@ class Space:
             if part.log >= PARTIES_MAX and self.size(admin) > grant and self.key_of(part.log) is None:
                 raise UnknownWriterError(log=part.log)
             if part.log >= PARTIES_MAX and max(self.size(admin), ends.get(admin, 0)) <= grant:
-                raise self._gap(admin, grant + 1)
-            if part.begin > self.size(part.log):
-                raise self._gap(part.log, part.begin)
+                raise self._gap(admin, grant + 1, bases)
+            if part.begin > (bases[part.log].size if part.log in bases else 0):
+                raise self._gap(part.log, part.begin, bases)
 
-    def _gap(self, log: int, size: int) -> GapError:
-        return GapError(log=log, needed=size, held=self.size(log), have=self.sizes())
+    @staticmethod
+    def _gap(log: int, size: int, bases: Mapping[int, _Log]) -> GapError:
+        have = {held.id: held.size for held in bases.values()}
+        return GapError(log=log, needed=size, held=have.get(log, 0), have=dict(sorted(have.items())))
 
-    def _rebuild(self, branches: Mapping[int, _Branch], ranges: Iterable[Range], body: bytes, at: int) -> int:
+    def _kept(self, log: int, cut: Cut) -> int:
+        """Return how many of the leaves held of a log stay when ``cut`` counts: those of the history it names."""
+        held = self._logs.get(log)
+        size = held.size if held else 0
+        if held is None or size <= cut.at:
+            return size
+        whole = size >= cut.stands and held.root(cut.stands) == cut.head.root
+        part = size < cut.stands and held.tree.node(0, cut.at) == cut.leaf
+        return min(size, cut.stands) if whole or part else cut.at
+
+    def _cut_by(self, ref: EntryRef, body: object, staged: Mapping[int, _Branch] = {}) -> Cut | None:
+        """Return what an entry leaves of a log; None unless it is a partner's, with evidence that counts."""
+        if not isinstance(body, Fork) or party_of(ref.log) == party_of(body.log):
+            return None
+        key = self._key_of(body.log, staged)
+        return None if key is None else forks.cut_by(ref, body, self.origin(body.log), key)
+
+    def _rebuild(
+        self,
+        branches: Mapping[int, _Branch],
+        ranges: Iterable[Range],
+        body: bytes,
+        at: int,
+        bases: Mapping[int, _Log],
+        cuts: Mapping[int, Cut],
+    ) -> int:
         """Rebuild all leaves and return the offset behind their items.
 
         Each log goes as far as it can until it needs a root of another one further on; what then remains of it waits.
         """
-        logs: dict[int, _Log | _Branch] = {**self._logs, **branches}
+        logs: dict[int, _Log | _Branch] = {**bases, **branches}
         remains: dict[int, deque[Item]] = {}
         blocked: dict[int, list[tuple[int, int]]] = {}  # by the log waited for: (its size needed, the log that waits)
         left = wire.VALUES_MAX if len(body) > wire.VALUES_MAX else 0
@@ -576,11 +705,12 @@ class Space:
             ready: list[tuple[int, Iterator[Item]]] = [(part.log, items)]
             while ready:
                 log, rest = ready.pop()
-                stopped = self._advance(branches[log], rest, logs)
+                stopped = self._advance(branches[log], rest, logs, branches, cuts)
                 if stopped is not None:
                     item, other, size = stopped
                     if other not in branches:
-                        raise self._gap(other, size)
+                        self._look_for_forks(log, branches[log].size, rest, branches, cuts)
+                        raise self._gap(other, size, bases)
                     if rest is items:
                         remains[log] = deque(items)
                     remains[log].appendleft(item)
@@ -591,11 +721,31 @@ class Space:
                     blocked[log] = still
             at, left = items.at, items.left
         for log, waiting in sorted(blocked.items()):
-            raise self._gap(log, waiting[0][0])
+            for _, waiter in waiting:
+                self._look_for_forks(waiter, branches[waiter].size, _drain(remains[waiter]), branches, cuts)
+            raise self._gap(log, waiting[0][0], bases)
         return at
 
+    def _look_for_forks(
+        self, log: int, index: int, items: Iterable[Item], branches: Mapping[int, _Branch], cuts: Mapping[int, Cut]
+    ) -> None:
+        """Look among the items of ``log`` from ``index`` on: what cannot be built now may explain why it cannot."""
+        for at, (value, _) in enumerate(items, index):
+            if value[0] == Kind.FORK and len(value) > 3:
+                self._note_fork(EntryRef(log, at), from_array(Kind.FORK, value[3]), branches, cuts)
+
+    def _note_fork(self, ref: EntryRef, body: object, branches: Mapping[int, _Branch], cuts: Mapping[int, Cut]) -> None:
+        cut = self._cut_by(ref, body, branches)
+        if cut is not None and (cut.log not in cuts or ref < cuts[cut.log].ref):
+            raise _ForkFoundError(cut)
+
     def _advance(
-        self, branch: _Branch, items: Iterator[Item], logs: Mapping[int, _Log | _Branch]
+        self,
+        branch: _Branch,
+        items: Iterator[Item],
+        logs: Mapping[int, _Log | _Branch],
+        branches: Mapping[int, _Branch],
+        cuts: Mapping[int, Cut],
     ) -> tuple[Item, int, int] | None:
         """Rebuild leaves from ``items`` to their end, or to a ctx that sees more of a log than is rebuilt yet.
 
@@ -616,13 +766,23 @@ class Space:
             t += dt
             if kind == CTX:
                 grown = wire.read_grown(value, own, index, seen)
+                roots = wire.read_roots(value, own, index, grown)
+                sights = []
                 for other, size in grown:
-                    view = logs.get(other)
+                    view, root = logs.get(other), roots.get(other)
+                    if root is None and other in cuts:
+                        raise ForkError("before-fork", log=other)
+                    if root is not None and other in cuts and size > cuts[other].stands:
+                        sights.append((other, size, root))
+                        continue
                     if view is None or view.size < size:
                         return item, other, size
+                    if root is not None and other not in cuts and view.root(size) != root:
+                        return self._unexplained(item, other, logs)
+                    sights.append((other, size, root or view.root(size)))
                 if is_admin and index == 0:
                     raise wire.malformed(own, index, "first leaf")
-                self._push_ctx(branch, t, grown, logs)
+                self._push_ctx(branch, t, sights, logs, cuts)
                 seen, lamport = branch.seen_now, branch.causes.lamport[-1]
                 continue
             if len(value) < 4:
@@ -634,8 +794,12 @@ class Space:
             if third is None:
                 obj, skip = None, skip + 1
             else:
-                obj = wire.read_object(third, own, index, seen)
-                skip += 1 + wire.head_length(third[0]) + wire.head_length(third[1])
+                obj, told = wire.read_object(third, own, index, seen), len(third) == 3
+                if told and obj.log not in cuts:
+                    return self._unexplained(item, obj.log, logs)
+                if obj.log in cuts and obj.log != own and not told:
+                    raise ForkError("before-fork", log=obj.log)
+                skip += len(third) - 1 + wire.head_length(third[0]) + wire.head_length(third[1])
             if len(value) == 4:
                 core, detail, auth, words = data[skip:], None, None, None
             else:
@@ -646,7 +810,7 @@ class Space:
                 block = index // EPOCH_LEAVES
                 found = branch.epoch_key(block)
                 if found is None:  # the sender must begin where the block does
-                    raise self._gap(own, index)
+                    raise GapError(log=own, needed=index, held=known_from, have=self.sizes())
                 epoch_key = found
             leaf = act_leaf(kind, t, obj, epoch_key, index, core, detail, auth)
             body = from_array(kind, array)
@@ -654,6 +818,8 @@ class Space:
                 check_plain(array)
             elif is_admin:
                 _note_grant(branch, index, body)
+            if kind == Kind.FORK and index >= known_from:
+                self._note_fork(EntryRef(own, index), body, branches, cuts)
             if is_admin and index == 0 and not _adopts(body, self.id):
                 raise wire.malformed(own, index, "first leaf")
             lamport += 1
@@ -665,6 +831,11 @@ class Space:
                 )
             branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
         return None
+
+    @staticmethod
+    def _unexplained(item: Item, log: int, logs: Mapping[int, _Log | _Branch]) -> tuple[Item, int, int]:
+        """Stop at an item that speaks of a log as of a forked one: the evidence has to come first."""
+        return item, log, (logs[log].size if log in logs else 0) + 1
 
     def _check_seal(self, branch: _Branch, seal: Seal, branches: Mapping[int, _Branch]) -> Checkpoint:
         log, base = branch.base.id, branch.base
@@ -680,31 +851,18 @@ class Space:
         return head
 
     def _fork(self, branch: _Branch, other: Checkpoint, key: bytes) -> ForkError:
-        """Return the evidence: two notes by one key that cannot both be of one log.
-
-        ``path`` is a consistency proof in the longer of the two trees from the shorter one's size: with ``inner_root``
-        (the longer tree's root at that size) it leads to the longer note's root, and ``inner_root`` is not the root
-        the shorter note vouches for. Our own unsigned head has no note; then ``note_held`` is None.
-        """
+        """Return the error that carries the evidence; there is none as long as nobody signed what we hold."""
         base, log = branch.base, branch.base.id
         index = next(n for n in range(branch.begin, base.size) if base.tree.node(0, n) != branch.growth.node(0, n))
-        held = base.checkpoint if base.checkpoint and base.checkpoint.size > index else None
-        size = held.size if held else base.size
-        shorter, longer = sorted((size, other.size))
-        tree: Tree | Growth = branch.growth if other.size >= size else base.tree
-        origin = self.origin(log)
-        return ForkError(
-            log=log,
-            entry=str(EntryRef(log, index)),
-            note_held=notes.note(origin, key, held) if held else None,
-            note_other=notes.note(origin, key, other),
-            size_held=size,
-            root_held=base.root(size),
-            size_other=other.size,
-            root_other=other.root,
-            inner_root=tree.root(shorter),
-            path=tuple(tree.consistency(shorter, longer)),
-        )
+        evidence = None
+        if base.checkpoint is not None and base.checkpoint.size > index:
+            held = base.tree, base.checkpoint
+            evidence = forks.prove(log, self.origin(log), key, held, (branch.growth, other))
+        error = ForkError(log=log, entry=str(EntryRef(log, index)))
+        if evidence is not None:
+            error.facts.update(note_held=evidence.note_a, note_other=evidence.note_b)
+            error.evidence = evidence
+        return error
 
     # ---- staging and applying
 
@@ -715,14 +873,17 @@ class Space:
         checkpoints: Mapping[int, Checkpoint] | None = None,
         held: Mapping[int, int] | None = None,
         envelope: wire.Envelope | None = None,
+        cuts: Mapping[int, Cut] | None = None,
     ) -> Admission:
+        cuts = cuts or self._cuts_in(branches)
+        keep = {log: kept for log, cut in cuts.items() if (kept := self._kept(log, cut)) < self.size(log)}
         grown = {log: branch for log, branch in sorted(branches.items()) if branch.size > branch.base.size}
         acts = [entry for branch in grown.values() for entry in branch.entries]
         if len(grown) > 1:
             acts.sort(key=_order_key)
         admission = Admission(
             space=self.id,
-            before={log: branch.base.size for log, branch in grown.items()},
+            before={log: self.size(log) for log in sorted({*grown, *keep})},
             leaves=tuple(
                 [leaf for branch in grown.values() for leaf in branch.leaves[branch.base.size - branch.begin :]]
             ),
@@ -732,8 +893,13 @@ class Space:
                 for block in sorted({entry.ref.index // EPOCH_LEAVES for entry in branch.entries})
                 if block in branch.epoch_keys and block not in branch.base.epoch_keys
             },
-            checkpoints={log: head for log, head in (checkpoints or {}).items() if head.size > self._sealed(log)},
+            checkpoints={
+                **{log: head for log, head in (checkpoints or {}).items() if head.size > self._sealed(log)},
+                **{log: cut.head for log, cut in cuts.items()},
+            },
             entries=tuple(acts),
+            cuts=cuts,
+            keep=keep,
             held=held or {},
             have=envelope.have if envelope else None,
             question=envelope.question if envelope else None,
@@ -764,6 +930,19 @@ class Space:
         self._staged = sealed, growths
         return sealed
 
+    def _cuts_in(self, branches: Mapping[int, _Branch]) -> dict[int, Cut]:
+        """Return the forks that come to count with what own branches say of them."""
+        cuts: dict[int, Cut] = {}
+        for branch in branches.values():
+            for entry in branch.entries:
+                cut = self._cut_by(entry.ref, entry.body, branches) if entry.kind == Kind.FORK else None
+                known = cuts.get(cut.log) or self._cuts.get(cut.log) if cut else None
+                if cut is not None and (known is None or cut.ref < known.ref):
+                    if self._kept(cut.log, cut) < cut.stands:
+                        raise LocalError("unknown-entry", entry=f"{cut.log}.{cut.stands}")
+                    cuts[cut.log] = cut
+        return cuts
+
     def _sealed(self, log: int) -> int:
         head = self.checkpoint(log)
         return head.size if head else 0
@@ -776,7 +955,28 @@ class Space:
         if self._staged is not None and self._staged[0] is admission:
             growths = self._staged[1]
         self._staged = None
+        if admission.cuts:
+            self._begin_again(admission)
+            return
         self._absorb(admission.leaves, admission.epoch_keys, admission.checkpoints, growths)
+
+    def _begin_again(self, admission: Admission) -> None:
+        """Take in a fork: everything held is read anew, because what others had seen of that log counts differently."""
+        held = {log: self._logs[log].shortened(admission.keep.get(log, self.size(log))) for log in self._logs}
+        leaves = [
+            StoredLeaf(log.id, n, log.leaves[n], log.cores[n], log.details.get(n), log.auths.get(n))
+            for log in held.values()
+            for n in range(log.size)
+        ]
+        epoch_keys = {(log.id, block): key for log in held.values() for block, key in log.epoch_keys.items()}
+        checkpoints = {log.id: log.checkpoint for log in held.values() if log.checkpoint is not None}
+        self._logs, self._forks, self._cuts = {}, {}, {}
+        self._absorb(
+            [*leaves, *admission.leaves],
+            {**epoch_keys, **admission.epoch_keys},
+            {**checkpoints, **admission.checkpoints},
+            {},
+        )
 
     def _absorb(
         self,
@@ -820,6 +1020,10 @@ class Space:
                 contexts[log_].append(index)
             elif log_ < PARTIES_MAX and core is not None:
                 _note_grant(log, index, from_array(decode_trusted(leaf)[0], decode_trusted(core)))
+            if leaf[1:3] == _FORK_HEAD and core is not None:
+                fork = from_array(Kind.FORK, decode_trusted(core))
+                if isinstance(fork, Fork):
+                    self._forks[EntryRef(log_, index)] = fork
         for log_, more in hashes.items():
             if log_ in growths:
                 self._logs[log_].tree.absorb(growths[log_])
@@ -831,6 +1035,12 @@ class Space:
         for log_, head in checkpoints.items():
             if log_ in self._logs and head.size > self._sealed(log_):
                 self._logs[log_].checkpoint = head
+        if self._forks:
+            self._cuts = {}
+            for ref, fork in sorted(self._forks.items()):
+                cut = self._cut_by(ref, fork)
+                if cut is not None:
+                    self._cuts.setdefault(cut.log, cut)
         self._resolve(contexts)
 
     def _resolve(self, contexts: Mapping[int, list[int]]) -> None:
@@ -855,11 +1065,19 @@ class Space:
 
     def _resolve_one(self, log: _Log, index: int, todo: Mapping[int, list[int]]) -> bool:
         sights = decode_trusted(log.leaves[index])[2]
-        for other, size, _ in sights:
+        before = log.seen(index - 1) if index else _NOTHING_SEEN
+        if not self._cuts:
+            grown = [(other, size) for other, size, _ in sights]
+        else:
+            for other, size, _ in sights:
+                if other in self._cuts and self.size(other) < min(size, self._cuts[other].stands):
+                    return False
+            grown = _counting(sights, before, self._logs, self._cuts)
+        for other, size in grown:
             waits = todo.get(other)
             if size > self.size(other) or (waits and waits[-1] < size):
                 return False
-        lamport, seen = _join(log, log.id, index, [(other, size) for other, size, _ in sights], self._logs)
+        lamport, seen = _join(log, log.id, index, grown, self._logs)
         log.causes.at.append(index)
         log.causes.lamport.append(lamport)
         log.causes.seen.append(seen)
@@ -946,14 +1164,17 @@ class Space:
         ends: dict[int, int] = {}
         own: set[int] = set()
         for log in self._logs.values():
-            if known.get(log.id, 0) < log.size:
-                if sign(log.id, notes.text(self.origin(log.id), log.size, log.root(log.size))) is not None:
-                    own.add(log.id)
-                    ends[log.id] = log.size
-                elif log.checkpoint and 0 < log.checkpoint.size - known.get(log.id, 0) <= wire.ITEMS_MAX - EPOCH_LEAVES:
-                    ends[log.id] = log.checkpoint.size
-        begins = {log: known.get(log, 0) for log in ends}
-        for cut in self._cuts(begins, ends, own):
+            begin = self._common(log.id, known)
+            if begin >= log.size:
+                continue
+            own_head = notes.text(self.origin(log.id), log.size, log.root(log.size))
+            if log.id not in self._cuts and sign(log.id, own_head) is not None:
+                own.add(log.id)
+                ends[log.id] = log.size
+            elif log.checkpoint and 0 < log.checkpoint.size - begin <= wire.ITEMS_MAX - EPOCH_LEAVES:
+                ends[log.id] = log.checkpoint.size
+        begins = {log: self._common(log, known) for log in ends}
+        for cut in self._portions(begins, ends, own):
             ranges = [
                 Range(log, self._with_key(log, begins[log]), cut[log] - self._with_key(log, begins[log]))
                 for log in sorted(cut)
@@ -961,6 +1182,13 @@ class Space:
             ]
             yield self._bundle(ranges, sign), {part.log: part.end for part in ranges}
             begins = {**begins, **cut}
+
+    def _common(self, log: int, known: Mapping[int, int]) -> int:
+        """Return up to which size a reader holds what we hold of ``log``; of a forked one it may hold other leaves."""
+        cut = self._cuts.get(log)
+        if cut is None or known.get(cut.ref.log, 0) > cut.ref.index:
+            return known.get(log, 0)
+        return min(known.get(log, 0), cut.at)
 
     def _sign(self, log: _Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
         if log.checkpoint and log.checkpoint.size == size:
@@ -972,7 +1200,7 @@ class Space:
         first = begin // EPOCH_LEAVES * EPOCH_LEAVES
         return begin if self._logs[log].has_act(first, begin) else first
 
-    def _cuts(self, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]) -> Iterator[dict[int, int]]:
+    def _portions(self, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]) -> Iterator[dict[int, int]]:
         """Return the sizes reached after each bundle. What one needs is in it or before it.
 
         An own log can be cut anywhere; one passed on only where it is signed, at its end.
@@ -1017,7 +1245,7 @@ class Space:
         body, raw = [wire.write_head(ranges)], []
         for part in ranges:
             log = self._logs[part.log]
-            body.append(_write_items(log, part))
+            body.append(_write_items(log, part, self._cuts))
             signature = self._sign(log, part.end, sign)
             assert signature is not None
             raw.append(signature)
@@ -1105,6 +1333,8 @@ class Space:
                 assert isinstance(leaf, CtxLeaf)
                 for other, size, root in leaf.sights:
                     name = str(EntryRef(log.id, index))
+                    if other in self._cuts and size > self._cuts[other].at:
+                        continue  # of whichever history: what it counts for was found above
                     if other == log.id or size <= seen.get(other, 0):
                         yield MalformedBytesError(what="ctx names a log that did not grow", entry=name)
                     elif self.root(other, size) != root:
@@ -1164,7 +1394,25 @@ def _join(
     return lamport + 1, seen
 
 
-def _write_items(log: _Log, part: Range) -> bytes:
+def _counting(
+    sights: Sequence[tuple[int, int, bytes]],
+    before: Mapping[int, int],
+    logs: Mapping[int, _Log | _Branch],
+    cuts: Mapping[int, Cut],
+) -> list[tuple[int, int]]:
+    """Return (log, size) of what a ctx sees that counts: of a forked log, leaves of the history that stands."""
+    grown = []
+    for log, size, root in sights:
+        cut = cuts.get(log)
+        counts = size
+        if cut is not None and size > cut.at and not (size <= cut.stands and logs[log].root(size) == root):
+            counts = cut.at
+        if counts > before.get(log, 0):
+            grown.append((log, counts))
+    return grown
+
+
+def _write_items(log: _Log, part: Range, cuts: Mapping[int, Cut]) -> bytes:
     """Return the wire items of a range."""
     t = log.time(part.begin - 1) if part.begin else 0
     seen = log.seen(part.begin - 1) if part.begin else _NOTHING_SEEN
@@ -1173,13 +1421,18 @@ def _write_items(log: _Log, part: Range) -> bytes:
         kind, then, third, *_ = decode_trusted(log.leaves[index])
         dt, t = then - t, then
         if kind == CTX:
-            items.append(wire.write_ctx(dt, [(other, size - seen.get(other, 0)) for other, size, _ in third]))
+            grown = [(other, size - seen.get(other, 0)) for other, size, _ in third]
+            roots = [root if other in cuts else None for other, _, root in third] if cuts else []
+            items.append(wire.write_ctx(dt, grown, roots))
             seen = log.seen(index)
             continue
-        back = None
+        back: tuple[int, int] | tuple[int, int, None] | None = None
         if third is not None:
             other, at = third
-            back = other, (index if other == log.id else seen.get(other, 0)) - 1 - at
+            if other in cuts and other != log.id:
+                back = other, at, None
+            else:
+                back = other, (index if other == log.id else seen.get(other, 0)) - 1 - at
         core = log.cores[index]
         if core is None:
             raise LocalError("erased", entry=str(EntryRef(log.id, index)))

@@ -213,4 +213,21 @@ def test_growth_adds_to_what_was_seen():
         with pytest.raises(MalformedBytesError):
             wire.read_grown([0, 0, grown], 16, 5, {})
     with pytest.raises(MalformedBytesError):
-        wire.read_grown([0, 0, [0, 3], 1], 16, 5, {})
+        wire.read_grown([0, 0, [0, 3], [None], 1], 16, 5, {})
+
+
+def test_a_ctx_may_tell_roots_of_logs_with_two_histories():
+    grown = [(0, 3), (17, 5)]
+    root = b"r" * 32
+    assert wire.read_roots([0, 0, [0, 3, 17, 2]], 16, 5, grown) == {}
+    assert wire.read_roots([0, 0, [0, 3, 17, 2], [None, root]], 16, 5, grown) == {17: root}
+    for roots in ([], [None], [None, None], [root], [root, root, root], [root[1:], None], ["r", None], 7, None):
+        with pytest.raises(MalformedBytesError):
+            wire.read_roots([0, 0, [0, 3, 17, 2], roots], 16, 5, grown)
+
+
+def test_entries_of_a_forked_log_are_told_by_their_index():
+    assert wire.read_object([17, 4, None], 16, 5, {}) == EntryRef(17, 4)
+    for back in ([16, 4, None], [17, -1, None], [17, 2**53, None], [17, 4, 0], ["a", 4, None]):
+        with pytest.raises(MalformedBytesError):
+            wire.read_object(back, 16, 5, {})

@@ -22,7 +22,7 @@ from tests.keepers import (
 )
 
 from tallystick.core import bundle as wire
-from tallystick.core import canonical, checkpoint, merkle, signing
+from tallystick.core import canonical, checkpoint, forks, merkle, signing
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.entries import Adopt, Decline, Draft, Grant, Note, Reason, Unreadable
 from tallystick.core.errors import (
@@ -481,18 +481,19 @@ def test_a_fork_is_shown_by_two_notes(ours, theirs):
     with pytest.raises(ForkError) as fork:
         base.space.read(twin.bundle({JP_HQ: 1, JP_ADMIN: 3, IN_ADMIN: 2}))
     assert state(base.space) == before
-    facts = fork.value.facts
-    assert (facts["log"], facts["entry"]) == (JP_HQ, "16.2")
+    evidence = fork.value.evidence
+    assert (fork.value.facts["log"], fork.value.facts["entry"]) == (JP_HQ, "16.2")
+    assert (evidence.log, evidence.index) == (JP_HQ, 2)
     origin = base.space.origin(JP_HQ)
-    held = checkpoint.read_note(facts["note_held"], origin, key("hq"))
-    other = checkpoint.read_note(facts["note_other"], origin, key("hq"))
+    held, other = (checkpoint.read_note(note, origin, key("hq")) for note in (evidence.note_a, evidence.note_b))
     assert (held.size, other.size) == (ours + 2, theirs + 2)
-    shorter, longer = (held, other) if held.size <= other.size else (other, held)
-    assert facts["inner_root"] != shorter.root
-    assert merkle.verify_consistency(shorter.size, facts["inner_root"], longer.size, longer.root, facts["path"])
+    assert merkle.verify_inclusion(evidence.leaf_a, 2, held.size, evidence.path_a, held.root)
+    assert merkle.verify_inclusion(evidence.leaf_b, 2, other.size, evidence.path_b, other.root)
+    cut = forks.cut_by(EntryRef(IN_BASE, 9), evidence, origin, key("hq"))
+    assert (cut.at, cut.stands, cut.head) == (2, ours + 2, held)
 
 
-def test_a_fork_of_our_own_unsigned_log_has_one_note():
+def test_a_fork_of_our_own_unsigned_log_has_no_evidence_here():
     """A node restored from an old backup wrote on; the partner still knows what it wrote before."""
     hq, base, _ = open_books()
     old = Keeper(hq.names, hq.space.genesis)
@@ -502,8 +503,8 @@ def test_a_fork_of_our_own_unsigned_log_has_one_note():
     old.write(JP_HQ, note("after the restore"))
     with pytest.raises(ForkError) as fork:
         old.space.read(base.bundle({JP_ADMIN: 3, IN_ADMIN: 2}))
-    assert fork.value.facts["note_held"] is None
-    assert fork.value.facts["root_held"] == old.space.root(JP_HQ, 2)
+    assert fork.value.evidence is None
+    assert fork.value.facts["entry"] == "16.0"
 
 
 def test_a_fork_seen_through_another_log_breaks_its_signature():

@@ -1,0 +1,217 @@
+"""A writer with two histories: who was told which, what proves it, and that everybody comes to the same record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.keepers import IN_ADMIN, IN_BASE, JP_ADMIN, JP_HQ, JP_SHIP, Keeper, key, note, open_books
+
+from tallystick.core import checkpoint, forks
+from tallystick.core.entries import Draft, Fork
+from tallystick.core.errors import BadSignatureError, ForkError, GapError, LocalError
+from tallystick.core.fold import Fold
+from tallystick.core.identity import EntryRef
+from tallystick.core.merkle import Tree, leaf_hash
+from tallystick.core.space import Space
+
+
+def told_apart(common: int = 3, to_hq: int = 4, to_ship: int = 2) -> tuple[Keeper, Keeper, Keeper, Keeper]:
+    """India's base writes one history for Japan's headquarters and another for Japan's ship."""
+    hq, base, ship = open_books()
+    base.write(IN_BASE, *[note(f"common {n}") for n in range(common)])
+    twin = Keeper(base.names, base.space.genesis)
+    twin.take([hq.bundle(), base.bundle()])
+    base.write(IN_BASE, *[note(f"to headquarters {n}") for n in range(to_hq)])
+    twin.write(IN_BASE, *[note(f"to the ship {n}") for n in range(to_ship)])
+    hq.take(base.news(hq.space.sizes()))
+    ship.take(twin.news(ship.space.sizes()))
+    hq.write(JP_HQ, note("I rely on this", EntryRef(IN_BASE, common + 1)))
+    ship.write(
+        JP_SHIP, note("and I on that", EntryRef(IN_BASE, common + 1)), note("this is common", EntryRef(IN_BASE, 1))
+    )
+    return hq, base, ship, twin
+
+
+def evidence_of(hq: Keeper, ship: Keeper) -> Fork:
+    head = ship.space.checkpoint(IN_BASE)
+    joined = ship.space.leaf_hashes(IN_BASE, head.size)
+    evidence = hq.space.prove_fork(IN_BASE, head, [joined[at : at + 32] for at in range(0, len(joined), 32)])
+    assert evidence is not None
+    return evidence
+
+
+def meaning(keeper: Keeper) -> object:
+    space = keeper.space
+    fold = Fold(space.genesis)
+    fold.extend(space.acts())
+    roots = {log: (size, space.root(log, size)) for log, size in space.sizes().items()}
+    return roots, [(e, e.lamport, e.seen) for e in space.acts()], fold.record.digest
+
+
+def settle(*keepers: Keeper) -> None:
+    """Let everybody hear everybody until nobody has news; whoever lacks something says what it holds."""
+    for _ in range(6):
+        for reader in keepers:
+            for writer in keepers:
+                if reader is writer:
+                    continue
+                known = reader.space.sizes()
+                for _ in range(3):
+                    try:
+                        reader.take(writer.news(known))
+                    except GapError as gap:
+                        known = gap.facts["have"]
+                        continue
+                    except (BadSignatureError, ForkError):
+                        pass  # the writer has not heard of the fork yet
+                    break
+
+
+def restored(keeper: Keeper) -> Space:
+    space = keeper.space
+    leaves = [space.stored(EntryRef(log, n)) for log, size in space.sizes().items() for n in range(size)]
+    keys = {(log.id, block): secret for log in space._logs.values() for block, secret in log.epoch_keys.items()}
+    heads = {log: head for log in space.sizes() if (head := space.checkpoint(log))}
+    return Space.restore(space.genesis, reversed_logs(leaves), keys, heads, verify=True)
+
+
+def reversed_logs(leaves):
+    return sorted(leaves, key=lambda leaf: (-leaf.log, leaf.index))
+
+
+@pytest.mark.parametrize(("common", "to_hq", "to_ship"), [(3, 4, 2), (1, 2, 6), (0, 1, 1), (7, 3, 3), (260, 5, 9)])
+def test_both_sides_come_to_the_same_record_after_a_fork(common, to_hq, to_ship):
+    hq, base, ship, _ = told_apart(common, to_hq, to_ship)
+    stands = base.space.size(IN_BASE)
+    with pytest.raises(BadSignatureError):  # their views differ, so the ship's log does not fit ours
+        hq.take(ship.news({**hq.space.sizes(), JP_SHIP: 0}))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base)
+    assert meaning(hq) == meaning(ship) == meaning(base)
+    assert hq.space.cuts.keys() == {IN_BASE}
+    for keeper in (hq, ship, base):
+        assert keeper.space.size(IN_BASE) == stands
+        assert keeper.space.sizes()[JP_SHIP] == ship.space.size(JP_SHIP)
+        assert meaning(Keeperlike(restored(keeper))) == meaning(hq)
+
+
+class Keeperlike:
+    def __init__(self, space: Space) -> None:
+        self.space = space
+
+
+def test_what_spoke_of_the_other_history_speaks_of_nothing():
+    hq, base, ship, _ = told_apart()
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base)
+    fold = Fold(ship.space.genesis)
+    fold.extend(ship.space.acts())
+    found = {(finding.code, finding.entry) for finding in fold.record.findings}
+    there = ship.space.entry(EntryRef(JP_SHIP, 1))  # had seen five leaves of the base, of which four are common
+    assert there.obj == EntryRef(IN_BASE, 4)
+    assert there.seen[IN_BASE] == 4 == ship.space.cuts[IN_BASE].at
+    assert ("unknown-object", there.ref) in found
+    assert any(code == "fork" for code, _ in found)
+
+
+def test_a_log_that_forked_is_closed_for_its_writer_and_everybody_else():
+    hq, base, ship, twin = told_apart()
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    base.write(IN_BASE, note("more"))
+    late = base.news(hq.space.sizes())
+    with pytest.raises(ForkError) as refused:
+        hq.take(late)
+    assert refused.value.code == "after-fork"
+    for keeper in (base, twin):
+        settle(hq, keeper)
+        with pytest.raises(LocalError, match="log-forked"):
+            keeper.write(IN_BASE, note("and more"))
+        assert meaning(keeper) == meaning(hq)
+
+
+def test_the_liar_cannot_choose_which_history_stands():
+    """India's administration says that the ship's history is the right one; of its own log that counts for nothing."""
+    hq, base, ship, twin = told_apart()
+    theirs = evidence_of(ship, hq)
+    base.write(IN_ADMIN, Draft(theirs))
+    hq.take(base.news(hq.space.sizes()))
+    assert not hq.space.cuts
+    assert hq.space.size(IN_BASE) == base.space.size(IN_BASE)
+    assert twin.space.size(IN_BASE) == ship.space.size(IN_BASE)
+
+
+def test_two_reports_are_one_fork():
+    """Headquarters and ship report each other's history: the entry with the smaller name decides."""
+    hq, base, ship, _ = told_apart()
+    ours, theirs = evidence_of(hq, ship), evidence_of(ship, hq)
+    hq.write(JP_HQ, Draft(ours))
+    ship.write(JP_SHIP, Draft(theirs))
+    settle(hq, ship, base)
+    assert hq.space.cuts[IN_BASE].ref.log == JP_HQ
+    assert meaning(hq) == meaning(ship) == meaning(base)
+
+
+FLIPS = ("leaf_a", "leaf_b", "note_a", "note_b", "path_a", "path_b", "index")
+
+
+@pytest.mark.parametrize("what", FLIPS)
+def test_evidence_with_anything_changed_is_none(what):
+    hq, _, ship, _ = told_apart()
+    good = evidence_of(hq, ship)
+    origin = hq.space.origin(IN_BASE)
+    assert forks.cut_by(EntryRef(16, 5), good, origin, key("base")) is not None
+    value = getattr(good, what)
+    if what == "index":
+        bad = [value - 1, value + 1]
+    elif isinstance(value, bytes):
+        bad = [bytes([value[0] ^ 1]) + value[1:]]
+    elif isinstance(value, str):
+        bad = [
+            value.replace("\n5\n", "\n6\n") if "\n5\n" in value else value[:-8] + "AAAAAAA\n",
+            "",
+            value + "x" * 5000,
+        ]
+    else:
+        bad = [(), value[:-1], (*value, bytes(32)), (bytes(32), *value[1:])]
+    for wrong in bad:
+        assert forks.cut_by(EntryRef(16, 5), replace(good, **{what: wrong}), origin, key("base")) is None
+    assert forks.cut_by(EntryRef(16, 5), good, origin, key("hq")) is None
+    assert forks.cut_by(EntryRef(16, 5), good, hq.space.origin(JP_HQ), key("base")) is None
+
+
+def test_only_the_first_leaf_that_differs_can_be_named():
+    hq, _, ship, _ = told_apart(3, 4, 4)
+    good = evidence_of(hq, ship)
+    origin = hq.space.origin(IN_BASE)
+    trees = []
+    for keeper in (hq, ship):
+        tree = Tree()
+        size = keeper.space.checkpoint(IN_BASE).size
+        joined = keeper.space.leaf_hashes(IN_BASE, size)
+        tree.extend([joined[at : at + 32] for at in range(0, len(joined), 32)])
+        trees.append(tree)
+    for index in range(trees[0].size):
+        told = replace(
+            good,
+            index=index,
+            leaf_a=trees[0].node(0, index),
+            leaf_b=trees[1].node(0, index),
+            path_a=tuple(trees[0].inclusion(index, trees[0].size)),
+            path_b=tuple(trees[1].inclusion(index, trees[1].size)),
+        )
+        assert (forks.cut_by(EntryRef(16, 5), told, origin, key("base")) is not None) is (index == good.index)
+
+
+def test_histories_that_agree_prove_nothing():
+    hq, base, _ = open_books()
+    base.write(IN_BASE, note("a"), note("b"))
+    hq.take(base.news(hq.space.sizes()))
+    head = hq.space.checkpoint(IN_BASE)
+    hashes = [leaf_hash(base.space.stored(EntryRef(IN_BASE, n)).leaf) for n in range(head.size)]
+    assert hq.space.prove_fork(IN_BASE, head, hashes) is None
+    with pytest.raises(BadSignatureError):
+        hq.space.prove_fork(IN_BASE, head, [*hashes[:-1], bytes(32)])
+    with pytest.raises(BadSignatureError):
+        hq.space.prove_fork(IN_BASE, checkpoint.Checkpoint(head.size, head.root, bytes(64)), hashes)
+    assert hq.space.size(JP_ADMIN) == 3
