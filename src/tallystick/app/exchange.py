@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tallystick.app import timekeeping
+from tallystick.app import forks, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
 from tallystick.core.bundle import split_sequence
-from tallystick.core.errors import GapError, RemoteError
+from tallystick.core.errors import ForkError, GapError, RemoteError
 from tallystick.core.identity import party_of
 from tallystick.core.space import Admission
 
@@ -96,6 +96,8 @@ def _take(desk: Desk, bundle: bytes) -> Received:
         return Received(bundles=1, waiting=len(desk.store.waiting(desk.id)), have=desk.space.sizes())
     except RemoteError as error:
         _set_aside(desk, bundle, error)
+        if isinstance(error, ForkError) and error.evidence is not None:
+            forks.report(desk, error.evidence)
         raise
     asked: tuple[bytes, ...] = ()
     if question is not None and not desk.heard(question, told or {}):
@@ -178,6 +180,8 @@ def _may_acknowledge(desk: Desk, received: Received) -> bool:
 
 def acknowledge(desk: Desk) -> None:
     """Write down what is durably stored of the others, if it says something new."""
+    if desk.log in desk.space.cuts:
+        return  # nothing more can be written there
     desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key(desk.log)))
 
 
@@ -222,10 +226,9 @@ def reachable(store: PeerBook, space: bytes) -> frozenset[bytes]:
 def sizes_digest(desk: Desk) -> str:
     """Return a short digest of what is held here. Two nodes with the same one have nothing to tell each other.
 
-    It is a hint that saves bytes, never evidence: 64 bits of SHA-256 over the sizes of all logs.
+    It is a hint that saves bytes, never evidence: 64 bits of SHA-256 over sizes and roots of all logs.
     """
-    sizes = sorted(desk.space.sizes().items())
-    return hashlib.sha256(canonical.encode([n for pair in sizes for n in pair])).hexdigest()[:16]
+    return hashlib.sha256(canonical.encode(forks.heads(desk))).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,12 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
     Raises:
         RemoteError: as ``receive``.
     """
-    received = receive(desk, data) if data else Received()
+    received = Received()
+    try:
+        received = receive(desk, data) if data else received
+    except RemoteError:
+        if not forks.is_unknown_to(desk, writer_key):
+            raise  # else the partner cannot do better before it has heard of the fork, which our answer tells
     with desk.lock:
         desk.refresh()
         desk.settle(others)
@@ -274,11 +282,9 @@ def sync(
     *,
     holds: str = "",
     others: Collection[bytes] = (),
+    compare: Callable[[bytes], bytes] | None = None,
 ) -> SyncResult:
-    """Exchange with a partner until neither has news.
-
-    Each side sends what the other has not acknowledged. When that leaves them apart, because one has lost what it had
-    acknowledged, it says what it holds and gets the rest, its own entries too.
+    """Exchange with a partner until neither has news; look for a log with two histories when that does not end well.
 
     Args:
         desk: The agreement.
@@ -287,10 +293,36 @@ def sync(
         holds: The digest the partner answered with last time, if any.
         others: Keys of all nodes that can be asked over the network (``reachable``): a node that came back from a
             backup signs only after each of them has answered or been tried.
+        compare: Delivers our heads and returns where the partner's differ (``forks.differences``).
 
     Raises:
         PeerUnreachableError: the partner's node does not answer; what was exchanged before stays.
-        RemoteError: the partner sent something unacceptable.
+        RemoteError: the partner sent something unacceptable, or refused what we sent.
+    """
+    try:
+        result = _sync(desk, post, writer_key, holds=holds, others=others)
+        apart = result.holds != sizes_digest(desk)
+    except RemoteError as error:
+        if compare is None or error.code not in forks.SIGNS or not forks.look(desk, compare):
+            raise
+        return _sync(desk, post, writer_key, holds="", others=others)
+    if apart and compare is not None and forks.look(desk, compare):
+        return _sync(desk, post, writer_key, holds="", others=others)
+    return result
+
+
+def _sync(
+    desk: Desk,
+    post: Callable[[bytes, str], Reply],
+    writer_key: bytes | None,
+    *,
+    holds: str,
+    others: Collection[bytes],
+) -> SyncResult:
+    """Exchange with a partner until neither has news.
+
+    Each side sends what the other has not acknowledged. When that leaves them apart, because one has lost what it had
+    acknowledged, it says what it holds and gets the rest, its own entries too.
     """
     done = Received()
     told: Mapping[int, int] | None = None

@@ -667,8 +667,28 @@ _REMOTE = {
         "Take in the earlier files first, or exchange online; these are kept until then.",
     ),
     "fork": Message(
-        "Two different histories of one log were seen. The evidence is kept.",
-        "Stop relying on that writer and call the partner's administrator. Do not delete anything.",
+        "Log {log} has two histories, both signed with its key. What was relied on stands; nothing after it counts.",
+        "Stop relying on that writer and call its administrator: a new writer has to be granted. Delete nothing.",
+    ),
+    "fork-not-shown": Message(
+        "It says that log {log} has two histories, and what it brings does not show that.",
+        "Ask whoever wrote it for the evidence; nothing was changed.",
+    ),
+    "after-fork": Message(
+        "Log {log} has two histories and does not count any more after its first {size} leaves; these come after.",
+        "They were set aside. Ask the partner for a new writer, under which they can be written again.",
+    ),
+    "before-fork": Message(
+        "The sender has not heard yet that log {log} has two histories.",
+        "Exchange again: the next answer tells them.",
+    ),
+    "fork-tail": Message(
+        "Leaves {begin} to {end} of log {log} belong to the history that does not stand. They are kept here.",
+        "Nothing has to be done; they are evidence.",
+    ),
+    "log-forked": Message(
+        "Log {log} has two histories, so nothing more can be written in it.",
+        "Ask your administrator for a new writer's key and its grant; then write again what did not count.",
     ),
     "not-attested": Message(
         "Digests are told only of entries that an attestation names and that are all held: {why}.",

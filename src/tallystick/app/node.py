@@ -17,7 +17,7 @@ from tallystick.app.index import OrderIndex
 from tallystick.app.ports import Clock, EntryStore, HighWater, Ids, KeyRing, Store
 from tallystick.app.restored import Restored, Why
 from tallystick.app.settings import NodeSettings
-from tallystick.core import invariants
+from tallystick.core import canonical, invariants
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import (
     BadSignatureError,
@@ -140,6 +140,7 @@ class Desk:
             if own & admission.held.keys() and self.restored is None:
                 self.mark_restored(Why.HEARD)
             admission = self.space.seal(admission, self.sign_checkpoint)
+            self._set_aside_tails(admission)
             try:
                 self.store.append(admission)
             except StoreUnavailableError as error:
@@ -150,9 +151,13 @@ class Desk:
                 self._note_signed(own)
                 return
             self.not_written = None
-            self.space.apply(admission)
-            changed = self.fold.extend(admission.entries)
-            self.index.changed(changed)
+            if admission.cuts:  # a log has two histories: what had been seen of it counts differently everywhere
+                self._reload()
+                changed: Iterable[EntryRef] = self.record.orders
+            else:
+                self.space.apply(admission)
+                changed = self.fold.extend(admission.entries)
+                self.index.changed(changed)
             self._note_signed(own)
             self._require_laws(changed)
 
@@ -167,6 +172,14 @@ class Desk:
             and self.space.stored(EntryRef(leaf.log, leaf.index)).leaf == leaf.leaf
             for leaf in admission.leaves
         )
+
+    def _set_aside_tails(self, admission: Admission) -> None:
+        """Keep the leaves that a fork takes out of the record where the operator finds them."""
+        for log, size in admission.keep.items():
+            tail = [self.space.stored(EntryRef(log, index)) for index in range(size, self.space.size(log))]
+            body = b"".join(canonical.encode([x.leaf, x.core, x.detail, x.auth]) for x in tail)
+            facts = {"log": log, "begin": size, "end": size + len(tail)}
+            self.store.set_aside(self.id, body, "fork-tail", facts, self.clock.now())
 
     def _require_laws(self, orders: Iterable[EntryRef]) -> None:
         """Raise InvariantError when a law of the ledger does not hold for one of ``orders``."""

@@ -128,6 +128,9 @@ def _everything(loaded: Loaded) -> Admission:
 def _grow(folder: Path, heads: Mapping[int, _Head], admission: Admission) -> None:
     """Write what ``admission`` adds behind what is committed, then commit it by replacing ``heads.cbor``."""
     after = rules.sizes_after(admission, {log: head.size for log, head in heads.items()})
+    if admission.keep:  # first of all, so that a stop in between leaves a log that is only shorter
+        heads = {log: _shortened(folder, log, head, admission) for log, head in heads.items()}
+        _write_heads(folder, heads)
     rows: dict[int, list[bytes]] = {}
     for leaf in admission.leaves:
         item = canonical.encode_trusted([leaf.leaf, leaf.core, leaf.detail, leaf.auth])
@@ -150,6 +153,22 @@ def _grow(folder: Path, heads: Mapping[int, _Head], admission: Admission) -> Non
             checkpoint=checkpoints.get(log),
         )
     _write_heads(folder, grown)
+
+
+def _shortened(folder: Path, log: int, head: _Head, admission: Admission) -> _Head:
+    """Return the head of a log as ``admission`` cuts it; the keys that go are the last ones in their file."""
+    if log not in admission.keep:
+        return head
+    keep, lost = admission.keep[log], rules.lost_blocks(admission, log, head.size)
+    rows = _read_sequence(folder / f"{log}.log", head.log_bytes, (bytes, _SEGMENT, _SEGMENT, _SEGMENT))
+    keys = [canonical.encode_trusted([block, key]) for block, key in _read_keys(folder, log, head) if block not in lost]
+    sealed = head.checkpoint is not None and head.checkpoint.size <= keep
+    return _Head(
+        size=keep,
+        log_bytes=sum(len(canonical.encode_trusted(list(row))) for row in rows[:keep]),
+        keys_bytes=sum(map(len, keys)),
+        checkpoint=head.checkpoint if sealed else None,
+    )
 
 
 def _append(path: Path, committed: int, items: Iterable[bytes]) -> int:

@@ -67,6 +67,12 @@ class MemoryStore(BookStore):
         with self._lock:
             shelf = self._shelf(admission.space)
             rules.sizes_after(admission, shelf.sizes())
+            for log, size in admission.keep.items():
+                for block in rules.lost_blocks(admission, log, len(shelf.logs[log])):
+                    shelf.epoch_keys.pop((log, block), None)
+                del shelf.logs[log][size:]
+                if log in shelf.checkpoints and shelf.checkpoints[log].size > size:
+                    del shelf.checkpoints[log]
             assert not shelf.epoch_keys.keys() & admission.epoch_keys.keys(), "an epoch key is given once"
             for leaf in admission.leaves:
                 shelf.logs.setdefault(leaf.log, []).append(leaf)

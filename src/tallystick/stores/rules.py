@@ -24,6 +24,7 @@ from tallystick.app.ports import (
 )
 from tallystick.core import canonical
 from tallystick.core.errors import HeadMovedError, LocalError, StoreUnavailableError, TooLargeError
+from tallystick.core.log import EPOCH_LEAVES
 
 if TYPE_CHECKING:
     from tallystick.core.checkpoint import Checkpoint
@@ -81,7 +82,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def sizes_after(admission: Admission, found: Mapping[int, int]) -> dict[int, int]:
-    """Return the size of each log that ``admission`` grows, after it; a pure check of what may be appended.
+    """Return the size of each log that ``admission`` grows or cuts, after it; a pure check of what may be appended.
 
     Args:
         admission: what is to be appended.
@@ -93,9 +94,9 @@ def sizes_after(admission: Admission, found: Mapping[int, int]) -> dict[int, int
     for log, expected in sorted(admission.before.items()):
         if found.get(log, 0) != expected:
             raise HeadMovedError(log=log, expected=expected, found=found.get(log, 0))
-    after: dict[int, int] = {}
+    after: dict[int, int] = dict(admission.keep)
     for leaf in admission.leaves:
-        if leaf.log not in after and found.get(leaf.log, 0) != admission.before.get(leaf.log, 0):
+        if leaf.log not in admission.before and found.get(leaf.log, 0) != admission.before.get(leaf.log, 0):
             raise HeadMovedError(log=leaf.log, expected=0, found=found[leaf.log])
         size = after.get(leaf.log, found.get(leaf.log, 0))
         assert leaf.index == size, (leaf.log, leaf.index, size)
@@ -103,6 +104,13 @@ def sizes_after(admission: Admission, found: Mapping[int, int]) -> dict[int, int
     for log, checkpoint in admission.checkpoints.items():
         assert checkpoint.size <= after.get(log, found.get(log, 0)), (log, checkpoint.size)
     return after
+
+
+def lost_blocks(admission: Admission, log: int, size: int) -> list[int]:
+    """Return the blocks of a log cut from ``size`` whose keys go: those beyond what stays, and those given anew."""
+    first = -(-admission.keep[log] // EPOCH_LEAVES)
+    given = {block for of, block in admission.epoch_keys if of == log}
+    return sorted(given | set(range(first, -(-size // EPOCH_LEAVES))))
 
 
 def newer(given: Mapping[int, Checkpoint], held: Mapping[int, Checkpoint]) -> dict[int, Checkpoint]:

@@ -217,7 +217,15 @@ class SqlStore:
     def append(self, admission: Admission) -> None:
         with self._transaction(write=True) as now:
             no = now.space_no(admission.space, lock=True)
-            after = rules.sizes_after(admission, now.sizes(no))
+            found = now.sizes(no)
+            after = rules.sizes_after(admission, found)
+            for log, size in admission.keep.items():
+                now.rows("DELETE FROM record_leaves WHERE space = ? AND log = ? AND idx >= ?", no, log, size)
+                now.many(
+                    "DELETE FROM record_epochs WHERE space = ? AND log = ? AND block = ?",
+                    [(no, log, block) for block in rules.lost_blocks(admission, log, found[log])],
+                )
+                now.rows("DELETE FROM record_checkpoints WHERE space = ? AND log = ? AND size > ?", no, log, size)
             now.insert_leaves(no, admission.leaves)
             now.many(
                 "INSERT INTO record_heads (space, log, size) VALUES (?, ?, ?)"

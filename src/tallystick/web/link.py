@@ -94,7 +94,7 @@ class HttpLink:
         return self._send("POST", url, door, body, {})
 
     def exchange(self, url: str, space: bytes, answerer: bytes, body: bytes, holds: str) -> Reply:
-        """Deliver bundles and return the partner's; opens a session first when there is none, or it has ended.
+        """Deliver bundles and return the partner's.
 
         ``answerer`` is the writer key of the node that should be at ``url``.
         """
@@ -104,9 +104,14 @@ class HttpLink:
         """Ask the partner for its order digests (``app.attest``); sessions as in ``exchange``."""
         return self._in_session(url, space, answerer, "digests", asked, {}).body
 
+    def heads(self, url: str, space: bytes, answerer: bytes, told: bytes) -> bytes:
+        """Deliver our heads and return where the partner's differ (``app.forks``); sessions as in ``exchange``."""
+        return self._in_session(url, space, answerer, "heads", told, {}).body
+
     def _in_session(
         self, url: str, space: bytes, answerer: bytes, door: str, body: bytes, headers: dict[str, str]
     ) -> Reply:
+        """Ask in a session, which is opened first when there is none, or when it has ended."""
         for fresh in (False, True):
             token = self._tokens.get((url, space))
             if token is None or fresh:

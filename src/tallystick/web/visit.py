@@ -35,7 +35,10 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
         def post(body: bytes, ours: str) -> exchange.Reply:
             return link.exchange(peer.url, space, answerer, body, ours)
 
-        result = exchange.sync(desk, post, answerer, holds=holds, others=others)
+        def compare(body: bytes) -> bytes:
+            return link.heads(peer.url, space, answerer, body)
+
+        result = exchange.sync(desk, post, answerer, holds=holds, others=others, compare=compare)
         if attest.compare(desk):  # a difference was found, and our side of it signed: the partner hears it now
             result = exchange.sync(desk, post, answerer, holds=result.holds, others=others)
     except (PeerUnreachableError, RemoteError, LocalError) as error:

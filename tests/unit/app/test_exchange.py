@@ -21,18 +21,19 @@ from tests.nodes import (
     paired,
     received,
     request,
+    roots,
     two_nodes,
 )
 
-from tallystick.app import exchange
+from tallystick.app import exchange, forks
 from tallystick.app.exchange import Reply
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, space
 from tallystick.core.bundle import Range
-from tallystick.core.entries import Entry
-from tallystick.core.errors import PeerUnreachableError, RemoteError, StoreUnavailableError
+from tallystick.core.entries import Entry, Kind
+from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 from tallystick.core.fold import Fold
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.stores.node import open_node
@@ -493,8 +494,8 @@ def test_any_flipped_bit_is_noticed(director: Director):
     assert refused > 7 * len(good)
 
 
-def test_a_fork_is_refused_with_both_signed_notes(tmp_path: Path):
-    """Somebody runs a copy of India's node: the copy signs other things at the same places of the log."""
+def two_histories(tmp_path: Path) -> tuple[Director, Director]:
+    """India's node and a copy of its folder both go on writing: one to Tokyo, the other not yet to anybody."""
     director = paired(tmp_path)
     accepted = agreed(director)
     director.exchange()
@@ -505,22 +506,88 @@ def test_a_fork_is_refused_with_both_signed_notes(tmp_path: Path):
     delivered(director, accepted, "10")
     director.exchange()
     delivered(twin, accepted, "90")
-    other = b"".join(exchange.news_for(copy.desk(), exchange.known_by_partner(copy.desk(), key_of(director, "JP"))))
-    desk = director.desk("JP")
-    before, digest = held(desk.store, desk.id), desk.record.digest
+    return director, twin
+
+
+def test_a_second_history_is_refused_reported_and_the_same_for_all(tmp_path: Path):
+    director, twin = two_histories(tmp_path)
+    desk, copy = director.desk("JP"), twin.desk("IN")
+    log = director.desk("IN").log
+    other = b"".join(exchange.news_for(copy, exchange.known_by_partner(copy, key_of(director, "JP"))))
+    before = roots(desk)
 
     with pytest.raises(RemoteError) as refused:
         exchange.receive(desk, other)
 
     assert refused.value.code == "fork"
-    assert (held(desk.store, desk.id), desk.record.digest) == (before, digest)
+    assert {of: head for of, head in roots(desk).items() if of != desk.log} == {
+        of: head for of, head in before.items() if of != desk.log
+    }
     (aside,) = desk.store.aside()
     assert (aside.code, aside.body) == ("fork", other)
-    assert aside.facts["log"] == director.desk("IN").log
-    origin = desk.space.origin(director.desk("IN").log)
     for note in ("note_held", "note_other"):  # the evidence: two heads of one log, both signed by India's key
-        assert str(aside.facts[note]).startswith(f"{origin}\n")
+        assert str(aside.facts[note]).startswith(f"{desk.space.origin(log)}\n")
     assert aside.facts["note_held"] != aside.facts["note_other"]
+    (finding,) = [found for found in desk.record.findings if found.code == "fork"]
+    assert dict(finding.facts)["log"] == log
+
+    director.exchange()  # India's own node learns of it, and so does the copy
+    twin.exchange()
+    assert in_step(director)
+    assert in_step(twin)
+    assert director.desk("JP").space.size(log) == director.desk("IN").space.cuts[log].stands
+    tails = [one for one in copy.store.aside() if one.code == "fork-tail"]
+    assert len(tails) == 1, "what the copy had written is kept there"
+    for node in (director, twin):
+        with pytest.raises(LocalError, match="log-forked"):
+            delivered(node, next(iter(agreements(desk))), "5")
+    for one in (*director.nodes.values(), *twin.nodes.values()):  # and after a new start
+        again_there = again(one).desk()
+        assert again_there.record.digest == desk.record.digest
+        assert roots(again_there) == roots(desk)
+
+
+def agreements(desk: Desk) -> list[EntryRef]:
+    return [entry.ref for entry in desk.space.acts() if entry.kind == Kind.ACCEPTANCE]
+
+
+def test_histories_of_equal_length_are_found_by_comparing_heads(tmp_path: Path):
+    """Nothing is new by the sizes: the digest of what is held has the roots in it, and heads are compared."""
+    director, twin = two_histories(tmp_path)
+    jp, copy = director.desk("JP"), twin.desk("IN")
+    assert jp.space.sizes()[copy.log] == copy.space.sizes()[copy.log]
+    asked: list[bytes] = []
+
+    def compare(body: bytes) -> bytes:
+        asked.append(body)
+        return forks.differences(copy, body)
+
+    exchange.sync(
+        jp,
+        lambda body, holds: exchange.answer(copy, body, key_of(director, "JP"), holds),
+        key_of(director, "IN"),
+        compare=compare,
+    )
+    assert len(asked) == 1
+    assert jp.space.cuts.keys() == {copy.log}
+    assert roots(jp) == roots(copy)
+    assert jp.record.digest == copy.record.digest
+
+
+@pytest.mark.parametrize(
+    "asked", [b"", b"\x80", canonical.encode([[1, 2]]), canonical.encode([[1, -2, bytes(32)]]), canonical.encode({}),
+              canonical.encode([[1, 2, bytes(31)]]), canonical.encode([[1, 2, bytes(32)]] * 300), b"\x41" * 70_000],
+)  # fmt: skip
+def test_a_malformed_question_about_heads_is_refused(tmp_path: Path, asked: bytes):
+    desk = paired(tmp_path, stores=MEMORY).desk("JP")
+    if asked == b"\x80":
+        assert forks.differences(desk, asked) == b"\x80"
+        return
+    with pytest.raises(RemoteError):
+        forks.differences(desk, asked)
+    if asked != b"\x41" * 70_000:
+        with pytest.raises(RemoteError):
+            forks.look(desk, lambda _body: asked)
 
 
 # ---- the disk

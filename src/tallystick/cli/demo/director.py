@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallystick.app import exchange, fields, numbers, pairing, write
+from tallystick.app import exchange, fields, forks, numbers, pairing, write
 from tallystick.app.node import Desk, Node
 from tallystick.cli.demo.cast import CAST, by_duty
 from tallystick.core import calendar
@@ -94,7 +94,10 @@ class Director:
         one, other = (self.desk(code) for code in ("JP", "IN"))
         key = self.nodes["JP"].keys.public("writer")
         exchange.sync(
-            one, lambda body, holds: exchange.answer(other, body, key, holds), self.nodes["IN"].keys.public("writer")
+            one,
+            lambda body, holds: exchange.answer(other, body, key, holds),
+            self.nodes["IN"].keys.public("writer"),
+            compare=lambda body: forks.differences(other, body),
         )
 
     def act(

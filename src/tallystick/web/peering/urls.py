@@ -11,4 +11,5 @@ urlpatterns = [
     path("session", views.session),
     path("exchange", views.exchange_bundles),
     path("digests", views.digests),
+    path("heads", views.heads),
 ]

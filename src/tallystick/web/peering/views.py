@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from tallystick.app import attest, exchange, pairing
+from tallystick.app import attest, exchange, forks, pairing
 from tallystick.app.ids import token
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
@@ -176,6 +176,14 @@ def _use_up(challenge: bytes) -> None:
         if challenge in _used:
             raise RemoteError("session-ended")
         _used[challenge] = now + CHALLENGE_SECONDS + 1
+
+
+@_door
+@require_POST
+def heads(request: HttpRequest) -> HttpResponse:
+    """Compare heads: where a partner was shown another history than we were."""
+    node, space, _, _ = _caller(request)
+    return _bytes(forks.differences(node.desk(space), _body(request, forks.ASKED_MAX)))
 
 
 def _caller(request: HttpRequest) -> tuple[Node, bytes, bytes, Peer]:
