@@ -124,6 +124,7 @@ ROWS = {
     "peer/session": (POST, {}, (400,) * 5),
     "peer/exchange": (POST, {}, (401,) * 5),
     "peer/digests": (POST, {}, (401,) * 5),
+    "peer/heads": (POST, {}, (401,) * 5),
 }
 
 

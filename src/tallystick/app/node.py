@@ -21,6 +21,7 @@ from tallystick.core import canonical, invariants
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import (
     BadSignatureError,
+    ForkError,
     HeadMovedError,
     InvariantError,
     LocalError,
@@ -178,8 +179,8 @@ class Desk:
         for log, size in admission.keep.items():
             tail = [self.space.stored(EntryRef(log, index)) for index in range(size, self.space.size(log))]
             body = b"".join(canonical.encode([x.leaf, x.core, x.detail, x.auth]) for x in tail)
-            facts = {"log": log, "begin": size, "end": size + len(tail)}
-            self.store.set_aside(self.id, body, "fork-tail", facts, self.clock.now())
+            why = ForkError("fork-tail", log=log, begin=size, end=size + len(tail))
+            self.store.set_aside(self.id, body, why.code, why.facts, self.clock.now())
 
     def _require_laws(self, orders: Iterable[EntryRef]) -> None:
         """Raise InvariantError when a law of the ledger does not hold for one of ``orders``."""
