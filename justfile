@@ -28,6 +28,16 @@ lock:
     uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
         -c requirements/run.lock requirements/run.in requirements/postgres.in requirements/test.in -o requirements/test.lock
 
+# what a node is made of, as CycloneDX 1.6 JSON
+sbom file="build/sbom.json":
+    mkdir -p $(dirname {{file}})
+    .venv/bin/python -m tools.sbom --output {{file}}
+
+# are the locks sound (offline), and is anything in them known to be vulnerable (asks the network)
+audit:
+    .venv/bin/python -m tools.sbom --check
+    uvx pip-audit --require-hashes --disable-pip -r requirements/run.lock
+
 # train the wire's dictionary again, on the generated corpus (a new dictionary makes new agreements, not old ones)
 dictionary:
     .venv/bin/python -m benchmarks.train_dictionary
