@@ -559,6 +559,28 @@ _LOCAL = {
     "not-a-recipient": Message(
         "The partner's address for courier files does not read.", "Pair again with a fresh card from the partner."
     ),
+    "key-not-acceptable": Message(
+        "{key} is not an Ed25519 public key that can be granted.", "Ask for it again; 64 hexadecimal digits."
+    ),
+    "officer-must-sign": Message(
+        "This act needs the own signature of the officer at {post}.", "Sign with the officer's key."
+    ),
+    "officer-key-not-granted": Message(
+        "This act needs the officer's own signature, and the warrant of {post} (number {grant}) names no key.",
+        "Make a signing key, read its key id to your administrator, and have the warrant go on under it.",
+    ),
+    "officer-key-differs": Message(
+        "The key {shown} is not the one in the warrant of {post}, {granted}.",
+        "Take the right key, or have your administrator put the new one into the warrant.",
+    ),
+    "officer-key-damaged": Message(
+        "The officer's key does not read.", "Restore it from your copy, or make a new key and have the warrant renewed."
+    ),
+    "passphrase-wrong": Message("That is not the passphrase of this key.", "Try again. Nobody else can open it."),
+    "passphrase-too-short": Message(
+        "The passphrase is too short: at least {least} characters.", "Several words are easier to remember than signs."
+    ),
+    "passphrase-too-long": Message("The passphrase is too long: at most {most} characters.", "Take a shorter one."),
     "backup-exists": Message("There is already something at {path}.", "Nothing was written. Choose another place."),
     "unknown-store-address": Message(
         "The address of the database has a part that is not understood: {part}.",

@@ -265,7 +265,7 @@ class KeyRing(Protocol):
     """This node's secrets. They never leave it, are never printed, and a node may lack some (a ship has no root key).
 
     Names: ``root`` (the party's admin log), ``writer`` (this node's log), ``age`` (courier files), ``web`` (sign-in
-    sessions); others may be added for officers.
+    sessions). Officers' own keys are not among them (``OfficerKey``).
     Every method that needs a key raises ``LocalError`` ``key-missing`` when it is not there.
     """
 
@@ -302,6 +302,19 @@ class KeyRing(Protocol):
 
     def web_secret(self) -> str:
         """Return the secret that signs web sessions."""
+        ...
+
+
+class OfficerKey(Protocol):
+    """An officer's own key, opened by the officer for one act. It is never among this node's secrets."""
+
+    @property
+    def public(self) -> bytes:
+        """Return the 32-byte Ed25519 public key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64-byte Ed25519 signature."""
         ...
 
 

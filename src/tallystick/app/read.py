@@ -333,6 +333,10 @@ class Officer:
     until: int | None
     trained_on: int | None
     live: bool
+    officer_key: bytes | None = None
+    acting_for: int | None = None
+    replaces: int | None = None
+    replaced_by: int | None = None
 
 
 def officers(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer, ...]:
@@ -348,7 +352,12 @@ def officers(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer,
             grant.total,
             grant.until,
             grant.trained_on,
-            live=not grant.void and not grant.revoked and (grant.until is None or grant.until >= as_of),
+            live=not (grant.void or grant.revoked or grant.replaced_by)
+            and (grant.until is None or grant.until >= as_of),
+            officer_key=grant.officer_key,
+            acting_for=grant.acting_for,
+            replaces=grant.replaces,
+            replaced_by=grant.replaced_by.index if grant.replaced_by else None,
         )
         for (number, index), grant in sorted(desk.record.grants.items())
         if number == whose and grant.key is None

@@ -1,6 +1,7 @@
-"""Officers' warrants as an administrator speaks of them: who is meant, and what a revocation must say.
+"""Warrants as an administrator speaks of them: who is meant, and what a revocation or a new key must say.
 
-Decides how a post is found by its name and where a revocation bites. What a warrant allows is ``core.warrants``.
+Decides how a post is found by its name, where a revocation bites, and what stays the same when a key is new. What a
+warrant allows is ``core.warrants``.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from tallystick.app import read
 from tallystick.app.node import Desk
 from tallystick.app.read import Officer
-from tallystick.core.entries import Cut, Draft, Kind, Reason, Revoke
+from tallystick.core.entries import Cut, Draft, Grant, Kind, Reason, Revoke
 from tallystick.core.errors import LocalError
 from tallystick.core.identity import PARTIES_MAX, party_of
+from tallystick.core.signing import key_is_acceptable
 
 
 def find(desk: Desk, wanted: str, as_of: int) -> Officer:
@@ -71,6 +73,37 @@ def revocation(desk: Desk, grant: int, reason: Reason) -> Draft:
         for size in (_up_to_last_act(desk, log),)
     )
     return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))
+
+
+def rotation(desk: Desk, grant: int, officer_key: bytes) -> Draft:
+    """Return the draft by which the warrant at leaf ``grant`` goes on under another key of its officer.
+
+    Limits and dates stay; what was used so far counts on.
+
+    Raises:
+        LocalError: ``unknown-officer``, or ``key-not-acceptable``.
+    """
+    view = desk.record.grants.get((desk.party, grant))
+    if view is None or view.key is not None:
+        raise LocalError("unknown-officer", officer=str(grant), known=_list(read.officers(desk, 0)))
+    if not key_is_acceptable(officer_key):
+        raise LocalError("key-not-acceptable", key=officer_key.hex())
+    return Draft(
+        Grant(
+            post=view.post,
+            key=None,
+            age_recipient="",
+            duties=view.duties,
+            currency=view.currency,
+            per_act=view.per_act,
+            total=view.total,
+            until=view.until,
+            trained_on=view.trained_on,
+            officer_key=officer_key,
+            acting_for=view.acting_for,
+            replaces=grant,
+        )
+    )
 
 
 def _up_to_last_act(desk: Desk, log: int) -> int:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 from tallystick.app import fields, numbers, read, warrants, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
+from tallystick.cli.officer_key import open_key
 from tallystick.cli.orders import finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
@@ -46,6 +48,8 @@ _STEP = re.compile(r"([a-z0-9_]+)((?:\[\d{1,3}\])*)")
 @click.option("--field", "pairs", multiple=True, metavar="NAME=VALUE", help="lines[0].quantity=1790. Repeatable.")
 @click.option("--fields", "source", type=click.Path(path_type=Path), help="All fields as JSON; - for standard input.")
 @click.option("--remark", default="", help="A free text beside the act; the partner reads it.")
+@click.option("--officer-key", "key_file", type=click.Path(path_type=Path), help="The officer's own key, if needed.")
+@click.option("--passphrase-file", "phrase_from", type=click.Path(path_type=Path), help="Else it is asked for.")
 @click.option("--yes", is_flag=True, help="Sign; without, only show what would be signed and what it would do.")
 @json_option
 @pass_shell
@@ -57,6 +61,8 @@ def act(
     pairs: tuple[str, ...],
     source: Path | None,
     remark: str,
+    key_file: Path | None,
+    phrase_from: Path | None,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -92,7 +98,9 @@ def act(
         if not as_json:
             say("\nNothing was signed. Sign with --yes.")
         return
-    entry = write.sign(desk, draft, looked_at=seen.order_digest)
+    officer_key = open_key(key_file, phrase_from) if seen.own is not None and key_file is not None else None
+    draft = replace(draft, t=seen.entry.t)
+    entry = write.sign(desk, draft, looked_at=seen.order_digest, officer=officer_key)
     if as_json:
         leaf = desk.space.stored(entry.ref).leaf  # the first of a block of 256 gets its salt only now
         print_json(_told(seen, who) | {"leaf": leaf.hex(), "signed": True, "entry": str(entry.ref)})
@@ -183,6 +191,7 @@ def _told(seen: write.Preview, who: read.Officer) -> dict[str, Any]:
         "fields": fields.to_json(entry.body, context),
         "bytes": canonical.encode(to_array(entry.body)).hex() if not isinstance(entry.body, Unreadable) else "",
         "leaf": seen.leaf.hex(),
+        "officer_signs": seen.own.to_sign.hex() if seen.own is not None else "",
         "counts": not trial.void,
         "findings": [finding_json(finding) for finding in trial.findings],
         "posts": _postings(trial),
@@ -222,6 +231,8 @@ def _show(seen: write.Preview, who: read.Officer, as_json: bool) -> None:
     say()
     json.dump(told["fields"], sys.stdout, ensure_ascii=False, indent=2)
     say(f"\n\nBytes to be signed: {told['bytes']}")
+    if seen.own is not None:
+        say(f"Needs the own signature of {seen.own.post}, over: {told['officer_signs']}")
     if told["posts"]:
         say("\nPosts:")
         rows = [(post["rule"], post["account"], post["amount"]) for post in told["posts"]]

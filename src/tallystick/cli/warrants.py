@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from tallystick.app import fields, read, warrants, write
+from tallystick.cli.officer_key import public_key
 from tallystick.cli.orders import money
 from tallystick.cli.shell import Shell, day, json_option, pass_shell, print_json, say, table
 from tallystick.core.calendar import parse_day
 from tallystick.core.entries import Draft, Duty, Grant, Reason
 from tallystick.core.quantity import Money
+from tallystick.core.signing import readable_id
 
 _DUTIES = {fields.code_name(duty): duty for duty in Duty}
 _REASONS = {fields.code_name(reason): reason for reason in Reason}
@@ -19,7 +21,7 @@ _REASONS = {fields.code_name(reason): reason for reason in Reason}
 
 @click.group()
 def warrant() -> None:
-    """Grant, revoke and list officers' warrants.
+    """Grant, renew, revoke and list warrants.
 
     A warrant is an entry signed with the party's root key; the partner sees and checks it. It names a post, never a
     person: who holds the post is told to this node only (see: tallystick invite).
@@ -35,6 +37,10 @@ def _row(officer: read.Officer) -> dict[str, Any]:
         "total": money(officer.total, officer.currency),
         "until": day(officer.until),
         "trained_on": day(officer.trained_on),
+        "key_id": readable_id(officer.officer_key) if officer.officer_key else "",
+        "acting_for": officer.acting_for,
+        "replaces": officer.replaces,
+        "replaced_by": officer.replaced_by,
         "live": officer.live,
     }
 
@@ -70,6 +76,8 @@ def list_(shell: Shell, party: str | None, as_json: bool) -> None:
 @click.option("--total", metavar="AMOUNT", help="Most that all acts together may commit.")
 @click.option("--until", metavar="DAY", help="Last day.")
 @click.option("--trained-on", metavar="DAY", help="Day of the training that the post needs.")
+@click.option("--officer-key", metavar="KEY", help="The officer's own key: 64 hexadecimal digits, or its file.")
+@click.option("--acting-for", metavar="GRANT_OR_POST", help="Whose deputy this is; needs --until.")
 @json_option
 @pass_shell
 def grant(
@@ -81,6 +89,8 @@ def grant(
     total: str | None,
     until: str | None,
     trained_on: str | None,
+    officer_key: str | None,
+    acting_for: str | None,
     as_json: bool,
 ) -> None:
     """Grant a warrant. Needs the party's root key on this node."""
@@ -96,12 +106,40 @@ def grant(
         total=Money.parse(total, currency).minor if total else None,
         until=parse_day(until) if until else None,
         trained_on=parse_day(trained_on) if trained_on else None,
+        officer_key=public_key(officer_key) if officer_key else None,
+        acting_for=warrants.find(shell.desk, acting_for, shell.today()).grant if acting_for else None,
     )
     entry = write.sign(shell.desk, Draft(body))
     if as_json:
         print_json({"grant": entry.ref.index, "entry": str(entry.ref), "post": post})
     else:
         say(f"Granted: {post}, number {entry.ref.index}.")
+
+
+@warrant.command()
+@click.argument("officer", metavar="GRANT_OR_POST")
+@click.option("--officer-key", required=True, metavar="KEY", help="The new key: 64 hexadecimal digits, or its file.")
+@click.option("--yes", is_flag=True, help="Sign; without, only say what would happen.")
+@json_option
+@pass_shell
+def rotate(shell: Shell, officer: str, officer_key: str, yes: bool, as_json: bool) -> None:
+    """Let an officer's warrant go on under another key of that officer.
+
+    Duties, limits and dates stay, and what was used so far counts on. The old warrant ends wherever the new one is
+    seen. If the old key was stolen, revoke the old warrant as well.
+    """
+    desk = shell.desk
+    meant = warrants.find(desk, officer, shell.today())
+    key = public_key(officer_key)
+    draft = warrants.rotation(desk, meant.grant, key)
+    if not yes:
+        say(f"Would renew {meant.post} (number {meant.grant}) under the key {readable_id(key)}. Sign with --yes.")
+        return
+    entry = write.sign(desk, draft)
+    if as_json:
+        print_json({"grant": entry.ref.index, "entry": str(entry.ref), "post": meant.post, "replaces": meant.grant})
+    else:
+        say(f"Renewed: {meant.post}, now number {entry.ref.index} instead of {meant.grant}.")
 
 
 @warrant.command()

@@ -807,8 +807,20 @@ class Fold:
 
     # ---- trying
 
-    def trial(self, entry: Entry) -> Trial:
-        """Return what ``entry`` would mean if it were the last entry everybody has. Changes nothing."""
+    def trial(self, entry: Entry, *, promised: bool = False) -> Trial:
+        """Return what ``entry`` would mean if it were the last entry everybody has. Changes nothing.
+
+        Args:
+            entry: The act.
+            promised: Judge it as if its officer's own signature were there already.
+        """
+        self.warrants.promised = entry.ref if promised else None
+        try:
+            return self._trial(entry)
+        finally:
+            self.warrants.promised = None
+
+    def _trial(self, entry: Entry) -> Trial:
         if entry.kind in DESK_KINDS:
             return self._desk_trial(entry, self._try_admin(entry))
         if entry.kind == Kind.PRICE_LIST:
