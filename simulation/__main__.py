@@ -28,7 +28,7 @@ def replay(seed: int) -> int:
     except InvariantBroken as broken:
         say(f"step {world.tally.steps}: {broken}")
         return 1
-    say(f"seed {seed} holds; what every node holds and means in the end: {world.signature()}")
+    say(f"seed {seed} holds; what every node holds and means in the end: {world.signature}")
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tallystick.app.node import Desk, Node
 from tallystick.app.settings import NodeSettings
 from tallystick.core import canonical, signing
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError, StoreUnavailableError
+from tallystick.stores import open_store
 from tallystick.stores.memory import MemoryStore
 from tallystick.stores.node import wire_dictionary
 
@@ -91,16 +93,16 @@ class Keys:
         return name in self._names
 
     def public(self, name: str) -> bytes:
-        return _public(self._named(name))
+        return _public(self.named(name))
 
     def sign(self, name: str, message: bytes) -> bytes:
-        return signing.sign(_seed(self._named(name)), message)
+        return signing.sign(_seed(self.named(name)), message)
 
     def renew(self, name: str, number: int) -> None:
         """Take a fresh key: what a node does whose key was stolen."""
         self._names[name] = f"{self._names[name].split(' #')[0]} #{number}"
 
-    def _named(self, name: str) -> str:
+    def named(self, name: str) -> str:
         if name not in self._names:
             raise LocalError("key-missing", name=name, path="nowhere")
         return self._names[name]
@@ -160,14 +162,29 @@ class Disk:
         if self.trouble:
             raise StoreUnavailableError(self.trouble, path="the simulated disk", reason="simulated")
         burnt = self._burn()
-        if burnt is not None and not burnt.after:
-            self.stopped[f"before {name}"] += 1
-            raise Crash
-        result = getattr(self.inner, name)(*args, **kwargs)
-        if burnt is not None:
-            self.stopped[f"after {name}"] += 1
-            raise Crash
-        return result
+        if burnt is None:
+            return getattr(self.inner, name)(*args, **kwargs)
+        self.stopped[f"{'after' if burnt.after else self.cut_at} {name}"] += 1
+        if burnt.after:
+            getattr(self.inner, name)(*args, **kwargs)
+            self.keep()
+        else:
+            self.cut_short(lambda: getattr(self.inner, name)(*args, **kwargs))
+        raise Crash
+
+    cut_at = "before"
+
+    def keep(self) -> None:
+        """The power goes right after a write that is durable."""
+
+    def cut_short(self, write: Callable[[], Any]) -> None:
+        """The power goes before ``write`` is durable."""
+
+    def rise(self) -> None:
+        """Open what is left after the power came back."""
+
+    def close(self) -> None:
+        self.inner.close()
 
     def _burn(self) -> Fuse | None:
         if self.fuse is None:
@@ -178,9 +195,81 @@ class Disk:
         burnt, self.fuse = self.fuse, None
         return burnt
 
-    def image(self) -> MemoryStore:
+    def image(self) -> Any:
         """Return a copy of what is durable now: a backup."""
         return copy_of(self.inner)
+
+    def put_back(self, image: Any) -> Disk:
+        """Return a new disk that holds the backup ``image``."""
+        return Disk(copy_of(image))
+
+
+SECTOR = 512  # bytes that a disk writes at once
+
+
+class SqliteDisk(Disk):
+    """A real SQLite file on a disk that loses what was not synced.
+
+    When the power goes in the middle of a write, of the sectors of the write-ahead log that it touched any may be new
+    and any old: SQLite syncs them at its end. A write that went on to move the log into the database is left whole.
+    """
+
+    cut_at = "within"
+
+    def __init__(self, folder: Path, dice: Random, first: dict[str, bytes] | None = None) -> None:
+        self._folder = folder
+        self._dice = dice
+        self._wreck: dict[str, bytes] = first or {}
+        super().__init__(None)
+        self.rise()
+
+    def _files(self) -> dict[str, bytes]:
+        found = {}
+        for ending in ("", "-wal"):
+            path = Path(f"{self._path}{ending}")
+            if path.exists():
+                found[ending] = path.read_bytes()
+        return found
+
+    def keep(self) -> None:
+        self._wreck = self._files()
+
+    def cut_short(self, write: Callable[[], Any]) -> None:
+        before = self._files()
+        write()
+        after = self._files()
+        old, new = before.get("-wal", b""), after.get("-wal", b"")
+        if before.get("") == after.get(""):
+            mixed = [
+                (new if self._dice.random() < 0.5 else old)[at : at + SECTOR]
+                for at in range(0, max(len(old), len(new)), SECTOR)
+            ]
+            if mixed and old != new:
+                changed = [n for n in range(len(mixed)) if _sector(old, n) != _sector(new, n)]
+                mixed[changed[-1]] = _sector(old, changed[-1])  # the end of the commit, at least, did not get there
+            after["-wal"] = b"".join(part.ljust(SECTOR, b"\0") for part in mixed)
+        self._wreck = after
+
+    def rise(self) -> None:
+        if self.inner is not None:
+            self.inner.close()
+        self._path = Path(tempfile.mkdtemp(dir=self._folder)) / "node.db"
+        for ending, data in self._wreck.items():
+            Path(f"{self._path}{ending}").write_bytes(data)
+        self.inner = open_store(f"sqlite:///{self._path}")
+
+    def image(self) -> bytes:
+        path = self._path.with_name(f"backup-{self._dice.getrandbits(64):x}.db")
+        self.inner.backup(path)
+        return path.read_bytes()
+
+    def put_back(self, image: bytes) -> SqliteDisk:
+        self.close()
+        return SqliteDisk(self._folder, self._dice, {"": image})
+
+
+def _sector(data: bytes, number: int) -> bytes:
+    return data[number * SECTOR : (number + 1) * SECTOR]
 
 
 for _name in WRITES:
@@ -220,10 +309,12 @@ class Seat:
     disk: Disk
     home: bool  # the party's headquarters: has the root key
     honest: bool = True
+    stolen: bool = False
+    silent: bool = False  # never says what it holds, unless it has to say something else
     node: Node | None = None
     space: bytes = b""
     lost_memory: bool = False  # came back from a backup and does not hold all again that it had acknowledged
-    backup: MemoryStore | None = None
+    backup: Any = None
     mark: Mark = field(default_factory=Mark)
     holds: dict[str, str] = field(default_factory=dict)  # by partner: the digest it answered with last
 
@@ -251,7 +342,10 @@ class Seat:
 
     @property
     def desk(self) -> Desk:
-        return self.running.desk(self.space)
+        desk = self.running.desk(self.space)
+        if self.silent:
+            desk.space.acknowledge = lambda *_: None  # type: ignore[method-assign]
+        return desk
 
     @property
     def key(self) -> bytes:

@@ -8,19 +8,22 @@ some worlds are calm and others have little else but one sort of fault.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from pathlib import Path
 from random import Random
 
 from simulation import officers
 from simulation.laws import InvariantBroken, Laws, order_digests, own_log
-from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, Seat, Time, copy_of
+from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, Seat, SqliteDisk, Time
 from tallystick.app import courier, exchange, pairing, restored, write
 from tallystick.app.fields import kind_name
 from tallystick.app.ports import Peer, PeerStatus
+from tallystick.core import bundle as wire
 from tallystick.core import space as space_module
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
 from tallystick.core.calendar import day_text, parse_day
@@ -40,6 +43,7 @@ BEGINS = parse_day("2027-01-11") * 86_400
 ENDS = parse_day("2160-01-01") * 86_400  # days end in 2169
 CODES = (("JP", "JPY"), ("IN", "INR"), ("AU", "AUD"))
 NODES_MAX = 6
+FILES_SHARE = 0.06  # of the worlds: files are slow
 _MAY_REFUSE = frozenset({"field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing"})
 HOUR, DAY = 3600, 86_400
 ROUNDS_MAX = 12  # in which everybody meets everybody at the end
@@ -47,7 +51,7 @@ CALM_ROUND_TRIPS = 3  # of a visit nothing disturbs
 FAULTS = (
     "request lost", "answer lost", "sent twice", "delayed", "truncated", "garbled", "old answer", "crash",
     "disk trouble", "partition", "clock wrong", "courier lost", "courier twice", "courier misdelivered",
-    "courier damaged", "backup restored", "stranger's bytes",
+    "courier damaged", "backup restored", "stranger's bytes", "key stolen", "lying bundle",
 )  # fmt: skip
 
 
@@ -110,6 +114,9 @@ class World:
         self.weather = {name: dice.choice((0.0, 0.0, 0.3, 1.0, 1.0, 3.0)) for name in FAULTS}
         self.bother = dice.choice((0.0, 0.05, 0.15, 0.4))  # how much of the traffic meets a fault
         self.small_bundles = dice.random() < 0.3
+        self.on_files = dice.random() < FILES_SHARE  # real SQLite files instead of a store in memory
+        self._folder: Path | None = None
+        self.signature = ""  # of everything every node holds and means in the end
 
     # ---- who sits where
 
@@ -142,6 +149,7 @@ class World:
         if dice.random() < 0.4:
             liar = dice.choice(list(self.seats.values()))
             liar.honest = False
+            liar.silent = dice.random() < 0.4
         for seat in self.seats.values():
             self.laws.look(seat)
         liars = [seat.name for seat in self.seats.values() if not seat.honest]
@@ -157,11 +165,16 @@ class World:
             keys=Keys(name, party, root=home),
             clock=NodeClock(self.time),
             dice=NodeDice(f"{self.seed} {name}"),
-            disk=Disk(MemoryStore()),
+            disk=self._disk(name),
             home=home,
         )
         seat.boot()
         self.seats[name] = seat
+
+    def _disk(self, name: str) -> Disk:
+        if self._folder is None:
+            return Disk(MemoryStore())
+        return SqliteDisk(self._folder, Random(f"disk of {name} in {self.seed}"))
 
     def _pair(self, first: Seat, second: Seat) -> None:
         """By the product's own pairing, each administrator comparing the other's key id."""
@@ -284,17 +297,31 @@ class World:
             InvariantBroken: also for whatever the product raises that it should not.
         """
         try:
-            with self._module_limits():
+            with self._module_limits(), self._files():
                 self._settle()
                 for _ in range(self.steps):
                     self._step()
                 self._heal()
+                self._count()
+                self.signature = self._told()
         except (InvariantBroken, KeyboardInterrupt):
             raise
         except BaseException as error:
             raise InvariantBroken("no surprise", f"{type(error).__name__}: {error}"[:500]) from error
-        self._count()
         return self.tally
+
+    @contextmanager
+    def _files(self) -> Iterator[None]:
+        if not self.on_files:
+            yield
+            return
+        with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+            self._folder = Path(folder)
+            try:
+                yield
+            finally:
+                for seat in self.seats.values():
+                    seat.disk.close()
 
     @contextmanager
     def _module_limits(self) -> Iterator[None]:
@@ -348,7 +375,12 @@ class World:
             self._set_clock_wrong: 0.5 * self.weather["clock wrong"],
             self._back_up: 0.6,
             self._restore: 0.3 * self.weather["backup restored"],
+            self._steal: 0.3 * self.weather["key stolen"],
+            self._find_theft: 2 if any(seat.stolen for seat in self.seats.values()) else 0,
             self._stranger: 0.8 * self.weather["stranger's bytes"],
+            self._lie_in_a_bundle: self.weather["lying bundle"]
+            if any(not s.honest for s in self.seats.values())
+            else 0,
             self._idle: 1,
         }
         return self.dice.choices(list(weights), list(weights.values()))[0]
@@ -377,6 +409,7 @@ class World:
     def _rise(self, seat: Seat) -> None:
         self.tally.faults["crash"] += 1
         self.say(f"  {seat.name} crashed and starts again")
+        seat.disk.rise()
         seat.boot()
         self.laws.forget(seat)
         self.laws.look(seat)
@@ -446,7 +479,7 @@ class World:
         by_hand = self.dice.random() < 0.5
         self.tally.faults[f"backup restored {'by hand' if by_hand else 'by command'}"] += 1
         self.say(f"  {seat.name} lost its disk and came back from a backup")
-        seat.disk = Disk(copy_of(seat.backup))
+        seat.disk = seat.disk.put_back(seat.backup)
         seat.lost_memory = True
         if not by_hand:
             restored.mark(seat.disk, seat.space, restored.Why.RESTORED, seat.keys, seat.clock.now())
@@ -531,6 +564,49 @@ class World:
                 self._sign(home, Draft(self._officer(home, view.duties[0])))
             else:
                 self._sign(home, Draft(self._officer(home, self.dice.choice(list(Duty)))))
+
+    # ---- thieves
+
+    def _steal(self) -> None:
+        """A ship is taken, with its key: from now on whoever has it signs there."""
+        ships = [seat for seat in self.seats.values() if not seat.home and seat.honest]
+        if not ships or self._somebody_is_behind():
+            return
+        seat = self.dice.choice(ships)
+        seat.honest, seat.stolen = False, True
+        self.say(f"  {seat.name} and its key are stolen")
+        self.tally.faults["key stolen"] += 1
+
+    def _find_theft(self) -> None:
+        """Its headquarters takes the key back, pinned to what it holds; the ship gets a new key and a new log."""
+        seat = self.dice.choice([seat for seat in self.seats.values() if seat.stolen])
+        home = self.seats[seat.party]
+        if self._disturbed(seat, home) or self._somebody_is_behind() or home.desk.closed_logs:
+            return
+        desk = home.desk
+        log = own_log(seat.desk)
+        assert log is not None
+        size = desk.space.size(log)
+        cut = Cut(log, size, desk.space.root(log, size))
+        number = next(n for n in range(1, 100) if f"#{n}" not in seat.keys.named("writer"))
+        self._sign(home, Draft(Revoke(log // 16, (cut,), Reason.NOT_STATED)))
+        seat.keys.renew("writer", number)
+        self._sign(home, Draft(self._writer_grant(seat)))
+        seat.honest, seat.stolen = True, False
+        seat.boot()
+        self.laws.forget(seat)
+        self.laws.promised.pop(seat.name, None)
+        genesis = desk.genesis
+        for other in self.seats.values():
+            if other is not seat:
+                trouble, fuse = other.disk.trouble, other.disk.fuse
+                other.disk.trouble, other.disk.fuse = "", None
+                (old,) = [peer for peer in other.disk.peers() if peer.name == seat.name]
+                other.disk.remove_peer(old.peer_id)
+                other.disk.put_peer(self._peer(seat, genesis))
+                other.disk.trouble, other.disk.fuse = trouble, fuse
+        self._launch(seat)
+        self.say(f"  the theft of {seat.name} is found; it writes a new log")
 
     # ---- the wire
 
@@ -724,12 +800,47 @@ class World:
             if seat.desk.space.sizes() != sizes:
                 raise InvariantBroken("I4", f"{seat.name} took in a stranger's bytes")
 
+    def _lie_in_a_bundle(self) -> None:
+        """A partner's bytes that no program of ours makes: sizes nobody has, questions, bombs, far too long."""
+        liar = self.dice.choice([seat for seat in self.seats.values() if not seat.honest])
+        victim = self.dice.choice([seat for seat in self.seats.values() if seat is not liar])
+        dice, codec, space_id = self.dice, liar.desk.space.codec, liar.space
+        nothing = wire.write_head(())
+        logs = list(victim.desk.space.sizes())
+
+        def bundle(body: bytes, raw: bytes = b"", have: dict[int, int] | None = None) -> bytes:
+            return wire.write_envelope(space_id, codec, body=body, raw=raw, have=have)
+
+        what, data = dice.choice((
+            ("sizes nobody has", bundle(nothing, have=dict.fromkeys(logs, dice.choice((0, 10**6, 2**50))))),
+            ("a log nobody granted", bundle(wire.write_head((wire.Range(16 * 999 + 1, 0, 1),)), bytes(96))),
+            ("a party nobody knows", bundle(wire.write_head((wire.Range(16 * 2 + 15, 0, 1),)), bytes(96))),
+            ("a count without items", bundle(wire.write_head((wire.Range(dice.choice(logs), 0, 60_000),)), bytes(96))),
+            ("far ahead", bundle(wire.write_head((wire.Range(dice.choice(logs), 10**9, 1),)), bytes(96))),
+            ("deep nesting", bundle(nothing + b"\x81" * 3_000)),
+            ("a bomb", bundle(nothing + bytes(dice.choice((10**6, 70 * 2**20)) if dice.random() < 0.1 else 10**6))),
+            ("not its signature", bundle(wire.write_head((wire.Range(logs[0], 0, 1),)), dice.randbytes(96))),
+        ))  # fmt: skip
+        self.tally.faults[f"lying bundle: {what}"] += 1
+        sizes = victim.desk.space.sizes()
+        with self._on(victim):
+            try:
+                exchange.answer(victim.desk, data, liar.key, "", others=self._others(victim))
+            except RemoteError as error:
+                self._turned_away(error)
+            grown = {log for log, size in victim.desk.space.sizes().items() if size != sizes.get(log)}
+            if grown - {own_log(victim.desk)}:
+                raise InvariantBroken("I4", f"{victim.name} took in {what}")
+
     # ---- the end
 
     def _heal(self) -> None:
         """Everything works again: all nodes must come to hold and to mean the same."""
         for seat in self.seats.values():
             seat.disk.trouble, seat.disk.fuse, seat.clock.error = "", None, 0
+            if seat.silent:
+                seat.silent = False
+                seat.boot()
         self.apart.clear()
         for letter in self.mail:
             if self.dice.random() < 0.5:
@@ -762,6 +873,7 @@ class World:
 
     def _count(self) -> None:
         parties = {seat.party for seat in self.seats.values()}
+        self.tally.worlds["on SQLite files" if self.on_files else "on disks in memory"] += 1
         self.tally.worlds[f"{len(parties)} parties on {len(self.seats)} nodes"] += 1
         self.tally.looks = self.laws.looks
         desk = next(iter(self.seats.values())).desk
@@ -773,7 +885,7 @@ class World:
             for where, count in seat.disk.stopped.items():
                 self.tally.faults[f"crash {where}"] += count
 
-    def signature(self) -> str:
+    def _told(self) -> str:
         """Return what tells two runs of one seed apart: everything every node holds and means."""
         told = [
             (seat.name, sorted(seat.desk.space.sizes().items()), seat.desk.record.digest.hex())
