@@ -76,6 +76,18 @@ def _public(name: str) -> bytes:
     return signing.public_key(_seed(name))
 
 
+def officer_key(name: str) -> bytes:
+    """Return the public key of the officer called ``name``."""
+    _OFFICERS[_public(name)] = name
+    return _public(name)
+
+
+def officer_signs(key: bytes, message: bytes) -> bytes:
+    """Return the signature of the officer with the public ``key``, who has it in the head, as it were."""
+    return signing.sign(_seed(_OFFICERS[key]), message)
+
+
+_OFFICERS: dict[bytes, str] = {}
 _MARK = b"sealed in a simulation\n"
 
 

@@ -19,15 +19,29 @@ from random import Random
 
 from simulation import officers
 from simulation.laws import InvariantBroken, Laws, order_digests, own_log
-from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, Seat, SqliteDisk, Time
-from tallystick.app import courier, exchange, pairing, restored, write
+from simulation.machines import (
+    Crash,
+    Disk,
+    Fuse,
+    Keys,
+    NodeClock,
+    NodeDice,
+    Seat,
+    SqliteDisk,
+    Time,
+    officer_key,
+    officer_signs,
+)
+from tallystick.app import courier, exchange, pairing, restored, warrants, write
 from tallystick.app.fields import kind_name
+from tallystick.app.node import Desk
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import bundle as wire
+from tallystick.core import cose
 from tallystick.core import space as space_module
-from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
+from tallystick.core.agreement import JAPAN_INDIA, Genesis, OfficerSigns, Party
 from tallystick.core.calendar import day_text, parse_day
-from tallystick.core.entries import Cut, Draft, Duty, Entry, Grant, Reason, Revoke
+from tallystick.core.entries import Draft, Duty, Entry, Grant, Reason, Revoke
 from tallystick.core.errors import (
     ActRefusedError,
     GapError,
@@ -36,6 +50,7 @@ from tallystick.core.errors import (
     RemoteError,
     StoreUnavailableError,
 )
+from tallystick.core.identity import grant_of
 from tallystick.core.quantity import Rounding
 from tallystick.stores.memory import MemoryStore
 
@@ -201,6 +216,7 @@ class World:
                 currencies=currencies,
                 rounding=dice.choice((Rounding.HALF_UP, Rounding.HALF_EVEN)),
                 claim_window_days=dice.choice((5, 30, 365)),
+                officer_signs=dice.choice(list(OfficerSigns)),
                 volume_tolerance_permille=dice.choice((0, 5)),
             ),
             schema_hash=pairing._schema_hash(),
@@ -247,10 +263,16 @@ class World:
                 write.sign(home.desk, Draft(self._writer_grant(ship)))
 
     def _writer_grant(self, ship: Seat) -> Grant:
+        limited = self.dice.random() < 0.2
+        home = self.seats[ship.party].desk
         return Grant(
-            post=ship.name, key=ship.key, age_recipient=ship.keys.age_recipient(), duties=(), currency="",
-            per_act=None, total=None, until=None, trained_on=None,
+            post=ship.name, key=ship.key, age_recipient=ship.keys.age_recipient(), duties=(),
+            currency=self._some_currency(home) if limited else "", per_act=10**6 if limited else None,
+            total=self.dice.choice((None, 10**8)) if limited else None, until=None, trained_on=None,
         )  # fmt: skip
+
+    def _some_currency(self, desk: Desk) -> str:
+        return desk.genesis.terms.currencies_for(self.dice.choice(desk.genesis.parties).code)[0]
 
     def _launch(self, ship: Seat) -> None:
         """A ship leaves with everything its headquarters holds, on a stick."""
@@ -267,15 +289,36 @@ class World:
     def _officer(self, home: Seat, duty: Duty) -> Grant:
         dice = self.dice
         limited = dice.random() < 0.15
-        currency = home.desk.genesis.terms.currencies_for(dice.choice(home.desk.genesis.parties).code)[0]
         today = self.time.day
         return Grant(
             post=f"{duty.name.lower()} of {home.party}", key=None, age_recipient="", duties=(duty,),
-            currency=currency if limited else "",
+            currency=self._some_currency(home.desk) if limited else "",
             per_act=dice.choice((None, 10**5, 10**7, 10**9)) if limited else None,
             total=dice.choice((None, 10**6, 10**8)) if limited else None,
             until=dice.choice((None, None, None, today + 400, today + 2_000)),
             trained_on=today,
+            officer_key=officer_key(f"{home.party} {duty.name}") if dice.random() < 0.8 else None,
+        )  # fmt: skip
+
+    def _leaning_grant(self, home: Seat) -> Grant | None:
+        """Return a grant that leans on another: a deputy, or the same warrant under a new key; not always a fit one."""
+        desk, dice = home.desk, self.dice
+        known = [view for (party, _), view in desk.record.grants.items() if party == desk.party and view.key is None]
+        if not known:
+            return None
+        view = dice.choice(known)
+        name = f"{home.party} {view.duties[0].name if view.duties else ''} again {dice.randrange(3)}"
+        plain = Grant(
+            post=view.post, key=None, age_recipient="", duties=view.duties, currency=view.currency,
+            per_act=view.per_act, total=view.total, until=view.until, trained_on=view.trained_on,
+            officer_key=officer_key(name), acting_for=view.acting_for,
+        )  # fmt: skip
+        if dice.random() < 0.5:
+            return replace(plain, replaces=view.ref.index)
+        until = self.time.day + dice.randrange(1, 300)
+        return replace(
+            plain, post=f"deputy {view.post}"[:200], acting_for=view.ref.index,
+            until=until if view.until is None else min(until, view.until) if dice.random() < 0.9 else until,
         )  # fmt: skip
 
     def _meet_all(self, seats: list[Seat]) -> None:
@@ -516,7 +559,7 @@ class World:
         desk = seat.desk
         sizes = desk.space.sizes()
         try:
-            entry = write.sign(desk, draft)
+            entry = self._with_officers_signature(seat, draft)
         except LocalError as error:
             if not isinstance(error, ActRefusedError) and error.code not in _MAY_REFUSE:
                 raise
@@ -529,6 +572,23 @@ class World:
         if order is not None and entry.ref in desk.record.orders[order].void:
             raise InvariantBroken("write", f"{seat.name} signed {entry.ref}, which is void at once")
         return entry
+
+    def _with_officers_signature(self, seat: Seat, draft: Draft) -> Entry:
+        """Sign; where the officer's own signature is asked for, the officer gives it, mostly a right one."""
+        desk = seat.desk
+        try:
+            return write.sign(desk, draft)
+        except ActRefusedError as error:
+            if error.code != "officer-signature-missing":
+                raise
+            grant = desk.record.grants.get((desk.party, getattr(draft.body, "who", 0)))
+            if grant is None or grant.officer_key is None:
+                raise
+            entry = write.preview(desk, draft).entry
+            signed = cose.to_be_signed(cose.payload(desk.id, entry))
+            key = grant.officer_key if self.dice.random() < 0.9 else officer_key("somebody else")
+            auth = cose.envelope(officer_signs(key, signed))
+            return write.sign(desk, replace(draft, t=entry.t, auth=auth))
 
     def _force(self, seat: Seat, draft: Draft) -> None:
         """A liar signs what its own program would refuse, with any date it likes."""
@@ -549,21 +609,31 @@ class World:
         """Headquarters grants, or takes back, a warrant."""
         home = self.dice.choice([seat for seat in self.seats.values() if seat.home])
         with self._on(home):
-            desk = home.desk
+            desk, dice = home.desk, self.dice
             granted = [view for (party, _), view in desk.record.grants.items() if party == desk.party]
-            officers_here = [view for view in granted if view.duties and view.revoked is None]
-            if self.dice.random() < 0.5 and len(officers_here) > 6:
-                view = self.dice.choice(officers_here)
-                logs = [log for log in desk.space.sizes() if log % 16 == desk.party and log >= 16]
-                cuts = tuple(
-                    Cut(log, size, desk.space.root(log, size))
-                    for log in logs
-                    for size in (max(0, desk.space.size(log) - self.dice.choice((0, 0, 2))),)
-                )
-                self._sign(home, Draft(Revoke(view.ref.index, cuts, Reason.NOT_STATED)))
+            officers_here = [view for view in granted if view.duties and view.revoked is None and view.void is None]
+            does = dice.random()
+            if does < 0.4 and len(officers_here) > 6:
+                view = dice.choice(officers_here)
+                draft = warrants.revocation(desk, view.ref.index, Reason.NOT_STATED)
+                assert isinstance(draft.body, Revoke)
+                if dice.random() < 0.4:  # it reaches back, or vouches for another history
+                    cuts = tuple(
+                        replace(cut, size=size, root=desk.space.root(cut.log, size))
+                        for cut in draft.body.cuts
+                        for size in (max(0, cut.size - dice.choice((0, 1, 3))),)
+                    )
+                    wrong = not home.honest and dice.random() < 0.3
+                    cuts = tuple(replace(cut, root=bytes(32)) for cut in cuts) if wrong else cuts
+                    draft = replace(draft, body=replace(draft.body, cuts=cuts))
+                self._sign(home, draft)
                 self._sign(home, Draft(self._officer(home, view.duties[0])))
+            elif does < 0.7:
+                grant = self._leaning_grant(home)
+                if grant is not None:
+                    self._sign(home, Draft(grant))
             else:
-                self._sign(home, Draft(self._officer(home, self.dice.choice(list(Duty)))))
+                self._sign(home, Draft(self._officer(home, dice.choice(list(Duty)))))
 
     # ---- thieves
 
@@ -586,10 +656,8 @@ class World:
         desk = home.desk
         log = own_log(seat.desk)
         assert log is not None
-        size = desk.space.size(log)
-        cut = Cut(log, size, desk.space.root(log, size))
-        number = next(n for n in range(1, 100) if f"#{n}" not in seat.keys.named("writer"))
-        self._sign(home, Draft(Revoke(log // 16, (cut,), Reason.NOT_STATED)))
+        number = int((seat.keys.named("writer").split(" #")[1:] or ["0"])[0]) + 1
+        self._sign(home, warrants.revocation(desk, grant_of(log), Reason.NOT_STATED))
         seat.keys.renew("writer", number)
         self._sign(home, Draft(self._writer_grant(seat)))
         seat.honest, seat.stolen = True, False
