@@ -6,6 +6,7 @@ A world is made by its seed alone, so a seed that fails is run again, line by li
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -66,6 +67,7 @@ def report(total: Tally, *, first: int, last: int, failed: list[int], seconds: f
     say(f"act kinds    {len(total.kinds)}: {_listed(total.kinds)}")
     say(f"findings     {len(total.findings)} codes: {_listed(total.findings)}")
     say(f"refused      {len(total.refused)} codes, before signing: {_listed(total.refused)}")
+    say(f"alarms       {_listed(total.alarms)}")
     say(f"turned away  {len(total.turned_away)} codes, bytes from others: {_listed(total.turned_away)}")
 
 
@@ -81,6 +83,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--minutes", type=float, default=0.0, help="as many worlds as fit into this time instead")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one seed and tell every step")
+    logging.disable(logging.CRITICAL)  # alarms are counted, not told
     options = parser.parse_args(arguments)
     if options.replay is not None:
         return replay(options.replay)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from random import Random
 
 from simulation.machines import Seat
+from tallystick.app import attest
 from tallystick.app.node import Desk
 from tallystick.core import invariants
 from tallystick.core.entries import ADMIN_KINDS, Kind
 from tallystick.core.errors import TallystickError
-from tallystick.core.fold import fold
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.log import StoredLeaf
 from tallystick.core.space import Space
@@ -159,6 +159,12 @@ class Laws:
                     if spent[place] > grant.total:
                         raise InvariantBroken("I10", f"at {seat.name} {ref} passes the total ceiling of its warrant")
 
+    def no_divergence(self, seat: Seat, honest: Mapping[int, bool]) -> None:
+        """I22: what honest nodes attest agrees with what this one makes of the same entries."""
+        for log, compared in attest.all_compared(seat.desk).items():
+            if honest.get(log) and compared.differs is not None:
+                raise InvariantBroken("I22", f"{seat.name} says that {log} attests something else: {compared.differs}")
+
     def from_scratch(self, seat: Seat, dice: Random) -> None:
         """I1, I4, I7: the disk's bytes verify, and the same entries in another order mean the same."""
         desk = seat.desk
@@ -171,7 +177,9 @@ class Laws:
             raise InvariantBroken("I4", f"what {seat.name} stored does not verify: {error}") from error
         entries = list(desk.space.acts())
         dice.shuffle(entries)
-        if fold(desk.genesis, entries).digest != desk.record.digest:
+        again = desk.fold.fresh()
+        again.extend(entries)
+        if again.record.digest != desk.record.digest:
             raise InvariantBroken("I1", f"{seat.name} reads its entries differently in another order")
         self._tampering(seat, desk, dice)
 

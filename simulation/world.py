@@ -32,7 +32,7 @@ from simulation.machines import (
     officer_key,
     officer_signs,
 )
-from tallystick.app import courier, exchange, pairing, restored, warrants, write
+from tallystick.app import attest, courier, exchange, pairing, restored, timekeeping, warrants, withheld, write
 from tallystick.app.fields import kind_name
 from tallystick.app.node import Desk
 from tallystick.app.ports import Peer, PeerStatus
@@ -41,7 +41,7 @@ from tallystick.core import cose
 from tallystick.core import space as space_module
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, OfficerSigns, Party
 from tallystick.core.calendar import day_text, parse_day
-from tallystick.core.entries import Draft, Duty, Entry, Grant, Reason, Revoke
+from tallystick.core.entries import Attest, Draft, Duty, Entry, Grant, Held, Reason, Revoke
 from tallystick.core.errors import (
     ActRefusedError,
     GapError,
@@ -50,6 +50,7 @@ from tallystick.core.errors import (
     RemoteError,
     StoreUnavailableError,
 )
+from tallystick.core.fold import PROFILE
 from tallystick.core.identity import grant_of
 from tallystick.core.quantity import Rounding
 from tallystick.stores.memory import MemoryStore
@@ -59,7 +60,9 @@ ENDS = parse_day("2160-01-01") * 86_400  # days end in 2169
 CODES = (("JP", "JPY"), ("IN", "INR"), ("AU", "AUD"))
 NODES_MAX = 6
 FILES_SHARE = 0.06  # of the worlds: files are slow
-_MAY_REFUSE = frozenset({"field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing"})
+_MAY_REFUSE = frozenset({
+    "field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing", "clock-behind", "clock-ahead",
+})  # fmt: skip
 HOUR, DAY = 3600, 86_400
 ROUNDS_MAX = 12  # in which everybody meets everybody at the end
 CALM_ROUND_TRIPS = 3  # of a visit nothing disturbs
@@ -91,6 +94,7 @@ class Tally:
     visits: int = 0
     letters: int = 0
     looks: int = 0
+    alarms: Counter[str] = field(default_factory=Counter)
     worlds: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -564,6 +568,8 @@ class World:
             if not isinstance(error, ActRefusedError) and error.code not in _MAY_REFUSE:
                 raise
             self.tally.refused[error.code] += 1
+            if error.code in ("clock-behind", "clock-ahead"):
+                self._look_at_the_clock(seat)
             if desk.space.sizes() != sizes:
                 raise InvariantBroken("write", f"{seat.name} refused an act and wrote all the same") from error
             return None
@@ -572,6 +578,13 @@ class World:
         if order is not None and entry.ref in desk.record.orders[order].void:
             raise InvariantBroken("write", f"{seat.name} signed {entry.ref}, which is void at once")
         return entry
+
+    def _look_at_the_clock(self, seat: Seat) -> None:
+        """Somebody sets a wrong clock, or says that it is right: then it was an entry that was dated wrongly."""
+        if seat.clock.error:
+            seat.clock.error = 0
+        else:
+            timekeeping.say_it_is_right(seat.running)
 
     def _with_officers_signature(self, seat: Seat, draft: Draft) -> Entry:
         """Sign; where the officer's own signature is asked for, the officer gives it, mostly a right one."""
@@ -597,6 +610,10 @@ class World:
         assert log is not None
         claimed = self.dice.choice((0, 0, -40 * DAY, 400 * DAY, -20 * 365 * DAY))
         now = max(0, desk.clock.now() + claimed) // 60 * 60
+        if self.dice.random() < 0.05:
+            logs = tuple(Held(held, size) for held, size in desk.space.sizes().items())
+            draft = Draft(Attest(logs, PROFILE, self.dice.randbytes(32), self.dice.randbytes(32)))
+            self.tally.faults["lie: attests another record"] += 1
         try:
             desk.commit_fresh(lambda: desk.space.draft(log, [replace(draft, t=now)], now, desk.epoch_key(log)))
         except LocalError as error:
@@ -693,6 +710,7 @@ class World:
                     holds=one.holds.get(other.name, ""), others=self._others(one),
                 )  # fmt: skip
                 one.holds[other.name] = result.holds
+                self._after_visit(one, other)
             except PeerUnreachableError:
                 self._not_reached(one, other)
             except RemoteError as error:
@@ -700,6 +718,23 @@ class World:
                 self._not_reached(one, other)
             if watch and one.node is not None:
                 self.laws.late_entry(one, before, sizes)
+
+    def _after_visit(self, one: Seat, other: Seat) -> None:
+        """As the product's worker does after a visit that went well."""
+        desk = one.desk
+        attest.compare(desk)
+        self.laws.no_divergence(one, self._honest_logs())
+        withheld.note_visit(desk, other.key)
+        attest.attest_if_due(desk)
+        log = own_log(other.desk)
+        known = withheld.recall(desk, log) if log is not None else None
+        if known is not None and log is not None and withheld.is_withheld(known, desk.space, log, desk.clock.now()):
+            if not other.silent and not other.desk.closed_logs and other.clock.error == 0:
+                raise InvariantBroken("withheld", f"{one.name} says that {other.name} withholds acknowledgements")
+            self.tally.alarms["acknowledgements withheld"] += 1
+
+    def _honest_logs(self) -> dict[int, bool]:
+        return {log: seat.honest for seat in self.seats.values() for log in [own_log(seat.desk)] if log is not None}
 
     def _others(self, seat: Seat) -> frozenset[bytes]:
         return exchange.reachable(seat.disk, seat.space)
@@ -950,6 +985,8 @@ class World:
         for finding in desk.record.findings:
             self.tally.findings[finding.code] += 1
         for seat in self.seats.values():
+            for compared in attest.all_compared(seat.desk).values():
+                self.tally.alarms[f"attestation compared: {compared.result.value}"] += 1
             for where, count in seat.disk.stopped.items():
                 self.tally.faults[f"crash {where}"] += count
 

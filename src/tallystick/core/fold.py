@@ -362,7 +362,7 @@ class Fold:
 
     def fresh(self) -> Fold:
         """Return a fold of the same agreement, by the same rules, that has taken in nothing yet."""
-        return type(self)(self.genesis)
+        return type(self)(self.genesis, self._root_of)
 
     def _place(self, entry: Entry, dirty: set[EntryRef]) -> None:
         """Find what ``entry`` is about, and with it the entries that were waiting for it."""

@@ -9,13 +9,13 @@ import pytest
 from tests.nodes import MEMORY, agreed, in_step, paired, request
 from tests.wrong import break_fold, three_orders
 
-from tallystick.app import attest
+from tallystick.app import attest, write
 from tallystick.app.attest import ATTEST_SECONDS, Result
 from tallystick.app.node import Desk
 from tallystick.app.restored import Why
 from tallystick.cli.demo.director import Director
 from tallystick.core import canonical
-from tallystick.core.entries import Attest, Draft, Entry, Held, Reason, Redact, Revoke
+from tallystick.core.entries import Attest, Cut, Draft, Entry, Held, Reason, Redact, Revoke
 from tallystick.core.errors import MalformedBytesError, RemoteError
 from tallystick.core.fold import BUCKETS, PROFILE, Fold
 from tallystick.core.identity import EntryRef
@@ -163,6 +163,21 @@ def test_what_was_said_since_does_not_spoil_the_comparison(director: Director):
     assert ours(director, "JP").state != director.desk("IN").record.digest
     attest.compare(director.desk("IN"))
     assert result(director, "IN").result is Result.SAME
+
+
+def test_a_revocation_that_vouches_for_another_history_is_no_divergence(director: Director):
+    """What was attested is read again with the same eyes: the roots of the logs too."""
+    desk = director.desk("IN")
+    agreed(director)
+    cut = Cut(desk.log, desk.space.size(desk.log), bytes(32))
+    write.sign(desk, Draft(Revoke(director.grants["IN", "nair"], (cut,), Reason.NOT_STATED)))
+    assert "revocation-root-differs" in {finding.code for finding in desk.record.findings}
+    a_day(director)
+    attest.attest_if_due(desk)
+    director.exchange()
+    request(director)
+    attest.compare(director.desk("JP"))
+    assert result(director, "JP").result is Result.SAME
 
 
 def test_a_comparison_is_made_once(director: Director):
