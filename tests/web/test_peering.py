@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from tests.nodes import BEGINS_ON, MEMORY, agreed, delivered, held, in_step, paired, request, two_nodes
+from tests.nodes import BEGINS_ON, MEMORY, again, agreed, delivered, held, in_step, paired, request, two_nodes
 from tests.web.doors import Door, Handler, make_certificate, open_door
 
 from tallystick.app import exchange, pairing, warrants, write
@@ -24,6 +24,8 @@ from tallystick.cli.demo.director import AGREEMENT, Director, instant
 from tallystick.core import canonical, space
 from tallystick.core.entries import Kind, Reason
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
+from tallystick.stores import MemoryStore
+from tallystick.stores.files import copy_store
 from tallystick.stores.keys import KeyFolder
 from tallystick.web import limits, record
 from tallystick.web import link as link_module
@@ -370,6 +372,25 @@ def test_news_of_many_bundles_go_in_several_requests(director: Director, door: D
     assert isinstance(go(director, line), SyncResult)
     assert in_step(director)
     assert door.asked.count("/peer/exchange") > 3
+
+
+def test_a_partner_with_two_histories_is_found_by_a_visit(director: Director, door: Door, line: HttpLink):
+    accepted = agreed(director)
+    director.exchange()
+    copy = again(director.nodes["IN"])
+    copy.store = MemoryStore()
+    copy_store(director.nodes["IN"].store, copy.store)
+    twin = Director({**director.nodes, "IN": copy}, director.clock, director.grants)
+    delivered(twin, accepted, "10")
+    twin.exchange()
+    delivered(director, accepted, "90")
+
+    assert isinstance(go(director, line), SyncResult)
+
+    assert "/peer/heads" in door.asked
+    assert in_step(director)
+    (finding,) = [found for found in director.desk("IN").record.findings if found.code == "fork"]
+    assert dict(finding.facts)["log"] == director.desk("IN").log
 
 
 def test_two_nodes_pair_over_the_line(tmp_path: Path):

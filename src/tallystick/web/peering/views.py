@@ -180,6 +180,7 @@ def _use_up(challenge: bytes) -> None:
 
 @_door
 @require_POST
+@_counted
 def heads(request: HttpRequest) -> HttpResponse:
     """Compare heads: where a partner was shown another history than we were."""
     node, space, _, _ = _caller(request)
