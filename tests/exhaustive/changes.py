@@ -1,9 +1,10 @@
 """Every byte flipped and every cut tried on what the record is kept and carried in.
 
-``python -m tests.exhaustive.changes`` goes through all bits and lengths of a small node's database, an export folder
-and a courier file, sealed and opened, and prints how many changes were named, by which error, and how many were found
-to mean nothing: what was read from the changed bytes is equal to what was read from the whole ones. Anything else (a
-change that is read as something else, or an error that is not one of ours) is printed and ends with exit code 1.
+``python -m tests.exhaustive.changes`` goes through all bits and lengths of a small node's database, an export folder, a
+courier file, sealed and opened, and an evidence file. It prints how many changes were named, by which error, and how
+many were found to mean nothing: what was read from the changed bytes is equal to what was read from the whole ones.
+Anything else (a change that is read as something else, or an error that is not one of ours) is printed and ends with
+exit code 1.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,11 @@ from typing import Any
 from click.testing import CliRunner
 from tests.exhaustive import small
 
-from tallystick.app import exchange
-from tallystick.app.verify import verify
+from tallystick.app import exchange, verify_evidence
+from tallystick.app.ports import Loaded
+from tallystick.app.prove import prove
+from tallystick.app.report import Verdict, Weight
+from tallystick.app.verify import Verified, audit, verify
 from tallystick.cli.main import cli
 from tallystick.core import checkpoint
 from tallystick.core.errors import GapError, RemoteError, TallystickError
@@ -90,7 +94,7 @@ def judge(subject: Subject, changes: Iterator[tuple[str, bytes]]) -> Tally:
 def subjects(folder: Path) -> list[Subject]:
     """Return everything to be changed, made in ``folder``."""
     made = small.make(folder / "nodes")
-    return [database(made, folder), *export(made, folder), *courier(made)]
+    return [database(made, folder), *export(made, folder), *courier(made), evidence(made)]
 
 
 def database(made: small.Small, folder: Path) -> Subject:
@@ -107,7 +111,7 @@ def database(made: small.Small, folder: Path) -> Subject:
             store.check()
             loaded = [store.load(space) for space in store.spaces()]
             for one in loaded:
-                verify(one)
+                check(one)
             beside = [store.waiting(space) for space in store.spaces()]
             return loaded, beside, store.aside(), store.remembered(), store.peers()
         finally:
@@ -129,7 +133,7 @@ def export(made: small.Small, folder: Path) -> Iterator[Subject]:
             try:
                 loaded = files.read_folder(exported)
                 notes = {int(one.stem): one.read_bytes().decode("utf-8", "replace") for one in exported.glob("*.note")}
-                verified = verify(loaded, notes)
+                verified = check(loaded, notes)
                 space = Space.restore(made.japan.desk().genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints)
                 heads = [
                     checkpoint.read_note(note, space.origin(log), space.key_of(log) or b"")
@@ -143,6 +147,30 @@ def export(made: small.Small, folder: Path) -> Iterator[Subject]:
 
     for path in sorted(exported.iterdir()):
         yield Subject(f"export {path.name}", path.read_bytes(), reader(path))
+
+
+def check(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Verified:
+    """Verify in both ways: up to the first fault, and to the end. They must agree on whether it holds."""
+    audited = audit(loaded, notes)
+    try:
+        verified = verify(loaded, notes)
+    except RemoteError:
+        assert audited.verdict is not Verdict.HOLDS
+        raise
+    assert audited.verdict is Verdict.HOLDS, audited.problems
+    return verified
+
+
+def evidence(made: small.Small) -> Subject:
+    desk = made.japan.desk()
+
+    def read(data: bytes) -> Any:
+        checked = verify_evidence.check(data)
+        if checked.verdict is not Verdict.HOLDS:
+            raise RemoteError(next(problem.code for problem in checked.problems if problem.weight is not Weight.LIMIT))
+        return checked
+
+    return Subject("evidence file", prove(desk, made.request), read)
 
 
 def courier(made: small.Small) -> Iterator[Subject]:

@@ -297,6 +297,7 @@ _NEGOTIATION = (_S.REQUESTED, _S.OFFERED, _S.ORDERED)
 _RUNNING = (_S.AGREED, _S.IN_DELIVERY, _S.FULFILLED)
 _GOODS = (_S.IN_DELIVERY, _S.FULFILLED, _S.SETTLED)
 _AGREED = (_S.AGREED, _S.IN_DELIVERY, _S.FULFILLED, _S.SETTLED, _S.CANCELLED)
+_CANCELLABLE = (_S.AGREED, _S.IN_DELIVERY)
 _AUTHORITIES = (Duty.ORDERING, Duty.ACCEPTING)
 _ANSWERING = (Duty.ORDERING, Duty.RECEIVING, Duty.PAYING, Duty.ACCEPTING, Duty.ISSUING, Duty.BILLING)
 
@@ -345,7 +346,7 @@ LIFE: tuple[Step, ...] = (
         needs_countersign=True,
     ),
     Step(
-        Kind.CANCELLATION, (Kind.ACCEPTANCE,), (_S.AGREED, _S.IN_DELIVERY), Side.EITHER, _AUTHORITIES,
+        Kind.CANCELLATION, (Kind.ACCEPTANCE,), _CANCELLABLE, Side.EITHER, _AUTHORITIES,
         ("already-decided",), None,
         "Cancels what is not delivered. A delivery that had not seen the second signature stands.",
         needs_countersign=True,
@@ -604,6 +605,8 @@ def _close(order: OrderView, party: int) -> _Objects:
 def _countersign(order: OrderView, party: int, *, corrections: bool) -> _Objects:
     for proposal in order.proposals:
         waits = proposal.countersigned is None and proposal.by != party
+        if proposal.kind is Kind.CANCELLATION:  # once all is delivered there is nothing left to cancel
+            waits = waits and order.state in _CANCELLABLE
         if waits and (proposal.kind is Kind.CORRECTION) is corrections:
             yield proposal.ref, True
 

@@ -116,6 +116,10 @@ def driver_for(url: str, *, wait_seconds: float) -> Driver:
     raise LocalError("unknown-store-address", part=scheme)
 
 
+def _are_segments(values: list[Any]) -> bool:
+    return all(value is None or type(value) is bytes for value in values)
+
+
 class _Transaction:
     """One database transaction of one connection."""
 
@@ -202,6 +206,11 @@ class SqlStore:
             raise self._damaged("record_spaces")
         if dict(Counter(row[0] for row in leaves)) != heads:
             raise self._damaged("record_heads")
+        if not all(
+            type(log) is int and type(index) is int and type(leaf) is bytes and _are_segments(segments)
+            for log, index, leaf, *segments in leaves
+        ):
+            raise self._damaged("record_leaves")
         for table, rows in (("record_epochs", epochs), ("record_checkpoints", checkpoints)):
             if not all(type(n) is int for row in rows for n in row[:2]) or not all(
                 type(part) is bytes for row in rows for part in row[2:]
