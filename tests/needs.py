@@ -59,3 +59,4 @@ needs_fuzzer = (
     if fuzzer_fits
     else pytest.mark.skip(reason="atheris has no wheels for this machine")
 )
+needs_pg_dump = needs("pg_dump", found=shutil.which("pg_dump") and shutil.which("pg_restore"))

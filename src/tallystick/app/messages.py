@@ -538,6 +538,26 @@ _LOCAL = {
         "Exchange with the node that has it first.",
     ),
     "not-a-backup": Message("{folder} is not a backup of a node.", "Name the folder that tallystick backup wrote."),
+    "backup-without-manifest": Message(
+        "The backup in {folder} does not say what it should hold: its manifest.json is missing.",
+        "It may be of version 0.1, or incomplete. Make a new one.",
+    ),
+    "backup-manifest-damaged": Message("{path} does not read.", "Do not rely on this backup; make a new one."),
+    "backup-too-new": Message(
+        "The backup in {folder} was made by a newer version of this program.", "Update this program first."
+    ),
+    "backup-differs": Message(
+        "The backup in {folder} is not what it was when it was made: {files}.",
+        "Use another one. If there is none: restore with --damaged, then tallystick verify the new node and exchange "
+        "with the partner.",
+    ),
+    "postgres-tools-missing": Message(
+        "The program {program} of PostgreSQL is not on this machine.",
+        "Install the client programs of the server's version, or copy the record alone: --record-only.",
+    ),
+    "postgres-dump-failed": Message(
+        "{program} did not do its work: {why}.", "See what it says; the record alone can be copied with --record-only."
+    ),
     "backup-without-keys": Message(
         "The keys are not in the backup in {folder}.", "Name the folder of your copy of them with --keys."
     ),

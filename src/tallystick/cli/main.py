@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "export": ("verify:export", "Write an agreement's logs into a new FOLDER for an auditor."),
     "backup": ("keep:backup", "Copy this node into a new FOLDER while it works."),
     "restore": ("keep:restore", "Make a node in --node from the backup in FOLDER."),
+    "drill": ("keep:drill", "Try the backup in FOLDER: put it back elsewhere, check it, compare it."),
 })  # fmt: skip
 
 
@@ -92,6 +93,7 @@ def cli(ctx: click.Context, node: Path, agreement: str | None) -> None:
     from tallystick.cli.shell import Shell
 
     ctx.obj = Shell(node, agreement)
+    ctx.call_on_close(ctx.obj.close)
 
 
 def exit_code(error: TallystickError) -> int:

@@ -53,6 +53,7 @@ def init(
             time_zone=time_zone,
         ),
     )
+    node.store.close()
     told = {
         "folder": str(folder),
         "party": party,

@@ -40,6 +40,11 @@ class Shell:
 
         return open_node(self.folder)
 
+    def close(self) -> None:
+        """Let go of the node's files and connections, if a command has opened it."""
+        if "node" in self.__dict__:
+            self.node.store.close()
+
     @cached_property
     def desk(self) -> Desk:
         """The agreement named with --agreement, by its name or the beginning of its id; without, the only one."""

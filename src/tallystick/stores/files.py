@@ -109,8 +109,8 @@ def export_folder(loaded: Loaded, folder: Path, notes: Mapping[int, str]) -> Non
         if any(folder.iterdir()):
             raise LocalError("folder-not-empty", path=str(folder))
         for log, note in sorted(notes.items()):
-            _write_new(folder / f"{log}.note", note.encode())
-        _write_new(folder / "genesis.cbor", loaded.genesis)
+            write_new(folder / f"{log}.note", note.encode())
+        write_new(folder / "genesis.cbor", loaded.genesis)
         _grow(folder, {}, _everything(loaded))
 
 
@@ -247,7 +247,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
+    """Write a new file that only we can read, and wait until it is on the disk."""
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(data)
         file.flush()
@@ -258,7 +259,7 @@ def _replace(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path`` in one step: a reader, or a machine that stops, sees the old bytes or the new ones."""
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
-    _write_new(part, data)
+    write_new(part, data)
     part.replace(path)
     rules.sync_folder(path.parent)
 
@@ -283,7 +284,7 @@ class FileStore(BookStore):
                 unfinished = self._root / "unfinished"  # takes its name when it is whole
                 shutil.rmtree(unfinished, ignore_errors=True)
                 unfinished.mkdir(mode=0o700)
-                _write_new(unfinished / "genesis.cbor", genesis)
+                write_new(unfinished / "genesis.cbor", genesis)
                 _write_heads(unfinished, {})
                 unfinished.rename(self._root / f"{len(folders) + 1:04d}-{space.hex()}")
         return space

@@ -5,6 +5,9 @@ Every commit is durable when it returns: a session that finds ``synchronous_comm
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +139,55 @@ class Postgres:
         code = _CODES.get(state) or _CLASSES.get(state[:2])
         assert code is not None, f"PostgreSQL refused our statement: {error}"
         return StoreUnavailableError(code, **self._facts, reason=str(error).partition("\n")[0])
+
+
+def dump(url: str, path: Path) -> None:
+    """Write the whole database behind ``url`` to ``path``, as it is at one moment, with the server's own program.
+
+    Where the address names a schema of its own, that schema.
+
+    Raises:
+        LocalError: ``postgres-tools-missing``, or ``postgres-dump-failed``.
+    """
+    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+        ((schema,),) = connection.execute("SELECT current_schema()").fetchall()
+    part = [] if schema in {None, "public"} else [f"--schema={schema}"]
+    _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", *part, f"--file={path}")
+
+
+def undump(url: str, path: Path) -> None:
+    """Fill the empty database behind ``url`` from what ``dump`` wrote; all of it, or nothing.
+
+    Raises:
+        LocalError: ``postgres-tools-missing``, ``postgres-dump-failed``, or ``database-not-empty``.
+    """
+    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+        ((there,),) = connection.execute("SELECT to_regclass('record_meta')").fetchall()
+    if there is not None:
+        raise LocalError("database-not-empty", database=conninfo_to_dict(url).get("dbname", ""))
+    _run("pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(path))
+
+
+def _run(program: str, url: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs on ``url``; the password goes where the list of processes does not show it."""
+    found = shutil.which(program)
+    if found is None:
+        raise LocalError("postgres-tools-missing", program=program)
+    address = conninfo_to_dict(url)
+    password = address.pop("password", None)
+    place = f"--dbname={make_conninfo('', **address)}"
+    try:
+        subprocess.run(
+            [found, "--no-password", place, *arguments],
+            env={**os.environ, **({"PGPASSWORD": str(password)} if password else {})},
+            check=True,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.CalledProcessError as error:
+        why = (error.stderr or "").strip().splitlines()
+        raise LocalError("postgres-dump-failed", program=program, why=why[0] if why else "no reason given") from None
 
 
 def _statement(sql: str) -> bytes:

@@ -1,12 +1,24 @@
 """Backups are whole, restores write over nothing, and verification finds any change."""
 
+import contextlib
+import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 
+import psycopg
 import pytest
+from tests.keepers import genesis as some_genesis
+from tests.needs import needs_pg_dump
 from tests.unit.cli.test_act import REQUEST
+from tests.unit.stores.keeping import postgres_schema
+
+from tallystick.core.errors import LocalError
+from tallystick.stores import postgres
+from tallystick.stores.node import open_node
 
 
 def digest(pair, code="jp"):
@@ -200,3 +212,206 @@ def test_an_orders_evidence_is_written_and_verified_anywhere(pair, run, tmp_path
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     ran = run("verify", file, "--json")
     assert (ran.code, ran.json[0]["verdict"]) == (1, "does-not-hold")
+
+
+# ---- what a backup says of itself
+
+
+def test_a_manifest_says_what_was_copied(pair, backup):
+    told = json.loads((backup / "manifest.json").read_text())
+    assert {name: told[name] for name in ("format", "party", "node", "holds")} == {
+        "format": 1, "party": "JP", "node": "Japan HQ", "holds": "everything",
+    }  # fmt: skip
+    (agreement,) = told["agreements"]
+    assert agreement["digest"] == digest(pair)
+    (verified_,) = verified(pair, pair.folder / "jp")
+    assert [(log["log"], log["size"], log["root"]) for log in agreement["logs"]] == [
+        (log["log"], log["leaves"], log["root"]) for log in verified_["logs"]
+    ]
+    paths = {file["path"] for file in told["files"]}
+    assert paths == {"node.toml", "node.db", *(f"keys/{name}.key" for name in ("age", "root", "web", "writer"))}
+
+
+def test_a_changed_backup_is_not_put_back_unless_one_insists(pair, backup):
+    with (backup / "node.toml").open("a") as file:
+        file.write("# changed\n")
+    ran = pair("new", "restore", backup)
+    assert (ran.code, "node.toml" in ran.err, "code: backup-differs" in ran.err) == (2, True, True)
+    assert not (pair.folder / "new").exists()
+    pair.done("new", "restore", backup, "--damaged")
+
+
+def test_a_backup_of_the_first_version_is_put_back_too(pair, backup):
+    (backup / "manifest.json").unlink()
+    pair.done("new", "restore", backup)
+    assert digest(pair, "new") == digest(pair)
+
+
+# ---- drill
+
+
+def drilled(pair, backup, party="jp"):
+    ran = pair(party, "drill", backup, "--json")
+    told = ran.json
+    assert ran.code == (0 if told["holds"] else 1)
+    return {one["check"]: one["holds"] for one in told["checks"]}
+
+
+GOOD = {"files": True, "restores": True, "database": True, "verify": True, "manifest": True, "node": True, "keys": True}
+
+
+def test_a_good_backup_passes_the_drill_and_leaves_nothing_behind(pair, backup, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
+    (tmp_path / "room").mkdir()
+    assert drilled(pair, backup) == GOOD
+    pair.done("jp", "warrant", "grant", "--post", "Later", "--duty", "auditor")
+    assert drilled(pair, backup) == GOOD
+    shown = pair.done("jp", "drill", backup).out
+    assert "the node has 1 entries more" in shown
+    assert "This backup can be relied on." in shown
+    assert list((tmp_path / "room").iterdir()) == []
+
+
+def test_a_drill_needs_no_node(pair, backup, run, tmp_path):
+    ran = run("--node", tmp_path / "nowhere", "drill", backup)
+    assert (ran.code, "There is no node in" in ran.out) == (0, True)
+
+
+def test_a_drill_sees_that_the_node_itself_is_behind(pair, backup):
+    pair.done("jp", "warrant", "grant", "--post", "Later", "--duty", "auditor")
+    pair.done("jp", "backup", pair.folder / "later")
+    pair.done("old", "restore", backup)
+    told = drilled(pair, pair.folder / "later", "old")
+    assert (told["node"], told["verify"], told["manifest"]) == (False, True, True)
+
+
+def test_a_drill_sees_another_nodes_backup(pair, backup):
+    pair.carry()
+    told = drilled(pair, backup, "in")
+    assert (told["keys"], told["files"]) == (False, True)
+
+
+def spoil_a_page(backup):
+    with (backup / "node.db").open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(bytes(4096))
+
+
+def spoil_a_leaf(backup):
+    with contextlib.closing(sqlite3.connect(backup / "node.db")) as connection, connection:
+        ((leaf,),) = connection.execute("SELECT leaf FROM record_leaves WHERE log = 0 AND idx = 2")
+        changed = leaf[:-1] + bytes([leaf[-1] ^ 1])
+        connection.execute("UPDATE record_leaves SET leaf = ? WHERE log = 0 AND idx = 2", [changed])
+
+
+def cut_a_log(backup):
+    with contextlib.closing(sqlite3.connect(backup / "node.db")) as connection, connection:
+        ((log, size),) = connection.execute("SELECT log, size FROM record_heads ORDER BY log DESC LIMIT 1")
+        connection.execute("DELETE FROM record_leaves WHERE log = ? AND idx = ?", [log, size - 1])
+        connection.execute("DELETE FROM record_checkpoints WHERE log = ?", [log])
+        connection.execute("UPDATE record_heads SET size = ? WHERE log = ?", [size - 1, log])
+
+
+SPOILS = {
+    "a page": spoil_a_page,
+    "a leaf": spoil_a_leaf,
+    "a log cut short": cut_a_log,
+    "no database": lambda backup: (backup / "node.db").unlink(),
+    "no settings": lambda backup: (backup / "node.toml").unlink(),
+    "no manifest": lambda backup: (backup / "manifest.json").unlink(),
+    "another manifest": lambda backup: (backup / "manifest.json").write_text('{"format": 1}'),
+    "a later manifest": lambda backup: (backup / "manifest.json").write_text('{"format": 9}'),
+    "a file more": lambda backup: (backup / "more").touch(),
+    "half a database": lambda backup: os.truncate(backup / "node.db", 8192),
+}
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_a_spoilt_backup_does_not_pass(pair, backup, what):
+    SPOILS[what](backup)
+    told = drilled(pair, backup)
+    assert not told["files"]
+    assert "Do NOT rely on this backup" in pair("jp", "drill", backup).out
+
+
+def test_a_record_cut_short_is_seen_even_by_a_manifest_made_to_fit(pair, backup):
+    cut_a_log(backup)
+    told = json.loads((backup / "manifest.json").read_text())
+    data = (backup / "node.db").read_bytes()
+    for file in told["files"]:
+        if file["path"] == "node.db":
+            file |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (backup / "manifest.json").write_text(json.dumps(told))
+    found = drilled(pair, backup)
+    assert (found["files"], found["manifest"]) == (True, False)
+
+
+# ---- PostgreSQL
+
+
+@pytest.fixture
+def in_postgres(run, tmp_path, request):
+    """A node whose database is a schema of its own, with somebody else's table in it."""
+    with postgres_schema(request.node.name) as url:
+        made = ["init", "--party", "JP", "--party-name", "Japan", "--name", "HQ", "--database", url]
+        assert run("--node", tmp_path / "pg", *made).code == 0
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE people_person (name TEXT)")
+            connection.execute("INSERT INTO people_person VALUES ('Sato')")
+            yield url, connection
+
+
+@pytest.mark.postgres
+@needs_pg_dump
+def test_a_backup_of_postgres_holds_everything(run, tmp_path, in_postgres):
+    _, connection = in_postgres
+    node = open_node(tmp_path / "pg")
+    space = node.store.create_space(some_genesis(node.dictionary).bytes)
+    node.store.remember("a fact", b"kept")
+    node.store.close()
+    told = run("--node", tmp_path / "pg", "backup", tmp_path / "copy", "--keys", "--json").json
+    assert told["holds"] == "everything"
+    assert run("--node", tmp_path / "pg", "drill", tmp_path / "copy").code == 0
+    assert "code: database-not-empty" in run("--node", tmp_path / "new", "restore", tmp_path / "copy").err
+
+    connection.execute(f"DROP SCHEMA {connection.execute('SELECT current_schema()').fetchone()[0]} CASCADE")
+    ran = run("--node", tmp_path / "new", "restore", tmp_path / "copy")
+    assert (ran.code, "Only the record" in ran.out) == (0, False)
+    assert connection.execute("SELECT name FROM people_person").fetchall() == [("Sato",)]
+    back = open_node(tmp_path / "new")
+    assert (back.store.spaces(), back.store.recall("a fact")) == ((space,), b"kept")
+    assert back.desk(space).restored is not None
+    back.store.close()
+
+
+@pytest.mark.postgres
+def test_the_record_alone_is_copied_when_asked_and_said_to_be_alone(run, tmp_path, in_postgres):
+    told = run("--node", tmp_path / "pg", "backup", tmp_path / "copy", "--record-only", "--keys", "--json").json
+    assert told["holds"] == "the record"
+    assert not (tmp_path / "copy" / "database.dump").exists()
+    ran = run("--node", tmp_path / "new", "restore", tmp_path / "copy", "--database", "node.db")
+    assert (ran.code, "Only the record came back" in ran.out) == (0, True)
+
+
+@pytest.mark.postgres
+def test_without_the_servers_programs_nothing_half_is_made(run, tmp_path, in_postgres, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ran = run("--node", tmp_path / "pg", "backup", tmp_path / "copy")
+    assert (ran.code, "code: postgres-tools-missing" in ran.err) == (2, True)
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.postgres
+def test_what_the_servers_program_says_is_told_without_the_password(tmp_path, in_postgres, monkeypatch):
+    url, _ = in_postgres
+    fake = tmp_path / "pg_dump"
+    fake.write_text(
+        '#!/bin/sh\necho "version mismatch: $PGPASSWORD/$*" | head -c 18 >&2\necho "$*" > "$0.asked"\nexit 1\n'
+    )
+    fake.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(LocalError) as refused:
+        postgres.dump(f"{url}&password=open-sesame", tmp_path / "dump")
+    assert refused.value.code == "postgres-dump-failed"
+    assert refused.value.facts == {"program": "pg_dump", "why": "version mismatch: "[:18].strip()}
+    assert "open-sesame" not in (tmp_path / "pg_dump.asked").read_text()
