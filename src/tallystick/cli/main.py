@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "warrant": ("warrants:warrant", "Grant, renew, revoke and list warrants."),
     "officer-key": ("officer_key:officer_key", "Make and keep an officer's own signing key."),
     "invite": ("people:invite", "Make a one-time sign-in link for a person."),
+    "events": ("people:events", "List who came in and how, and what was not let happen."),
     "prove": ("verify:prove", "Write an order's evidence into a new FILE."),
     "verify": ("verify:verify", "Check evidence, or a record, from its bytes: signatures, order and meaning."),
     "export": ("verify:export", "Write an agreement's logs into a new FOLDER for an auditor."),

@@ -238,7 +238,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
         "django.security": {"level": "CRITICAL"},  # tallystick.security tells it, in one line
-        "tallystick.security": {"level": "WARNING" if NODE.demo_clock_path else "INFO"},
         "django.request": {"level": "CRITICAL"},  # tallystick.web tells it, with the reference the officer sees
     },
 }

@@ -1,9 +1,9 @@
 """The bell-pull: whoever notices something that matters to the safety of the node says so here.
 
-Each becomes a line of JSON in the log ``tallystick.security``, which an operator can send elsewhere; it has a person's
-number, never their name. What is about persons is written to the database too, by ``people/events``, which listens
-here. Partners' doors use the log alone: nothing that makes outgoing bytes can reach what stays home. Also keeps who is
-asking in this thread, for what is signed without a request at hand.
+Each becomes a line of JSON in the log ``tallystick.security`` of a node that is served, which an operator can send
+elsewhere; it has a person's number, never their name. What is about persons is written to the database too, by
+``people/events``, which listens here. Partners' doors use the log alone: nothing that makes outgoing bytes can reach
+what stays home. Also keeps who is asking in this thread, for what is signed without a request at hand.
 """
 
 from __future__ import annotations

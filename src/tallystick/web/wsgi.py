@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -25,3 +26,5 @@ gc.freeze()  # what was loaded stays; looking through it again and again would h
 gc.set_threshold(50_000, 20, 100)  # most of what a bundle brings stays too (docs/performance.md)
 gc.enable()
 worker.start(_node)
+if not _node.settings.demo_clock:  # a demo prints its links on the same terminal
+    logging.getLogger("tallystick.security").setLevel(logging.INFO)

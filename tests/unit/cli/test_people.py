@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 
-def invite(pair, *arguments):
+def invite(pair, *arguments, command="invite"):
     return subprocess.run(
-        [sys.executable, "-m", "tallystick.cli.main", "--node", str(pair.folder / "jp"), "invite", *arguments],
+        [sys.executable, "-m", "tallystick.cli.main", "--node", str(pair.folder / "jp"), command, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -35,3 +35,9 @@ def test_a_person_is_entered_appointed_and_invited_again(pair):
     nobody = invite(pair, "tanaka", "--name", "Tanaka", "--post", "Captain")
     assert (nobody.returncode, "code: unknown-officer" in nobody.stderr) == (2, True)
     assert "code: person-known" in invite(pair, "sato", "--administrator").stderr
+
+    told = json.loads(invite(pair, "--json", command="events").stdout)
+    assert [(row["event"], row["facts"]["person"]) for row in told] == [
+        ("link-made", "sato"), ("link-made", "sato"), ("appointed", "sato"), ("person-made", "sato"),
+    ]  # fmt: skip
+    assert "A one-time link was made for sato." in invite(pair, "--code", "link-made", command="events").stdout
