@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from tests.nodes import BEGINS_ON, MEMORY, again, agreed, delivered, held, in_step, paired, request, two_nodes
+from tests.nodes import BEGINS_ON, MEMORY, agreed, delivered, held, in_step, paired, request, two_nodes
 from tests.web.doors import Door, Handler, make_certificate, open_door
 
 from tallystick.app import exchange, pairing, warrants, write
@@ -377,8 +377,7 @@ def test_news_of_many_bundles_go_in_several_requests(director: Director, door: D
 def test_a_partner_with_two_histories_is_found_by_a_visit(director: Director, door: Door, line: HttpLink):
     accepted = agreed(director)
     director.exchange()
-    copy = again(director.nodes["IN"])
-    copy.store = MemoryStore()
+    copy = replace(director.nodes["IN"], store=MemoryStore(), _desks={})
     copy_store(director.nodes["IN"].store, copy.store)
     twin = Director({**director.nodes, "IN": copy}, director.clock, director.grants)
     delivered(twin, accepted, "10")
