@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from tests.conftest import PASSWORD
 
@@ -115,3 +116,19 @@ def test_removing_a_passkey_asks_first_who_it_is(door_clock, make_person, signed
 )
 def test_a_guessed_session_is_none(db, value):
     assert not inside(with_cookie(value))
+
+
+def test_the_database_has_no_name_of_a_session(make_person, signed_in_as):
+    client = signed_in_as(make_person("sato"))
+    (row,) = Session.objects.all()
+    assert cookie_of(client) not in (row.session_key, row.session_data)
+    assert not inside(with_cookie(row.session_key)), "who read the database, or its backup, is not signed in"
+
+
+def test_sessions_that_are_over_are_forgotten_when_somebody_signs_in(make_person, signed_in_as):
+    person = make_person("sato")
+    for _ in range(3):
+        signed_in_as(person)
+    Session.objects.update(expire_date="2020-01-01T00:00Z")
+    signed_in_as(person)
+    assert Session.objects.count() == 1

@@ -163,6 +163,7 @@ _host = "__Host-" if _https else ""  # a browser takes such a cookie from this v
 SESSION_COOKIE_NAME = f"{_host}tallystick_{_tag}"
 SESSION_COOKIE_AGE = 12 * 3600  # a watch and its handover; people/middleware.py ends it sooner when nobody clicks
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "tallystick.web.people.sessions"
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = _https
 CSRF_COOKIE_NAME = f"{_host}tallystick_form_{_tag}"

@@ -28,6 +28,7 @@ from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
 from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SignInLink
+from tallystick.web.people.sessions import SessionStore
 from tallystick.web.watch import ring
 
 HOUR = 3600
@@ -162,6 +163,7 @@ def use_link(request: HttpRequest, secret: str) -> Person | None:
 
 def let_in(request: HttpRequest, person: Person, *, way: str) -> None:
     """Begin a session for someone who has just proved who they are; ``way`` is how, for the list of events."""
+    SessionStore.clear_expired()
     login(request, person, backend=_BACKEND)
     request.person = person  # type: ignore[attr-defined]
     request.session[_BEGAN] = request.session[_SEEN] = request.session[_CONFIRMED] = clock.now()
