@@ -23,7 +23,7 @@ from tests.unit.core.test_space import signed
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, entries
 from tallystick.core.agreement import JAPAN_INDIA
-from tallystick.core.entries import BODIES, Kind
+from tallystick.core.entries import BODIES, Draft, Kind, Reason, Redact
 from tallystick.core.identity import EntryRef
 
 TEXT = (Path(__file__).parents[2] / "docs" / "spec" / "tallystick.cddl").read_text()
@@ -188,7 +188,7 @@ def leaf_rule(leaf: list) -> str:
 
 
 def item_rule(item: list) -> str:
-    return "wire-ctx" if item[0] == 0 else ("wire-core", "wire-detail", "wire-auth")[len(item) - 4]
+    return "wire-ctx" if item[0] == 0 else ("wire-core", "wire-detail", "wire-auth", "wire-salted")[len(item) - 4]
 
 
 def with_signatures():
@@ -207,7 +207,21 @@ def with_signatures():
     return base, [bundle]
 
 
-@pytest.mark.parametrize("story", [lambda: (record_story()[0], record_story()[2]), with_signatures])
+def with_erasures():
+    """Items that bring their salts, with and without what they were made of."""
+    base, sent = with_signatures()
+    hq, _, _ = open_books()
+    hq.take(sent)
+    for target in (EntryRef(JP_HQ, 1), EntryRef(JP_HQ, 2)):
+        hq.write(JP_ADMIN, Draft(Redact(target, 7, Reason.NOT_STATED, b"")))
+    base.take(hq.news(base.space.sizes()))
+    for target in (EntryRef(JP_HQ, 1), EntryRef(JP_HQ, 2)):
+        base.write(IN_ADMIN, Draft(Redact(target, 7, Reason.NOT_STATED, b"")))
+    base.names |= hq.names
+    return base, [*sent, *base.news()]
+
+
+@pytest.mark.parametrize("story", [lambda: (record_story()[0], record_story()[2]), with_signatures, with_erasures])
 def test_what_nodes_write_fits(story):
     keeper, sent = story()
     space, used = keeper.space, set()
@@ -237,6 +251,7 @@ def test_what_nodes_write_fits(story):
                 assert fits("segment-detail", stored.detail)
     assert {"bundle5", "bundle6", "bundle7", "wire-ctx", "leaf-ctx"} <= used
     assert {"wire-detail", "leaf-detail"} <= used or {"wire-auth", "leaf-auth"} <= used
+    assert ("wire-salted" in used) == (story is with_erasures)
     assert fits("genesis", space.genesis.bytes)
     assert JAPAN_INDIA.code in str(canonical.decode(space.genesis.bytes)[4])
 
@@ -255,6 +270,17 @@ H = bytes(32)
         ("wire-core", [9, 0, [16, 3], [1]], [[9, 0, [16, -3], [1]], [9, 0, None, 1], [0, 0, None, [1]]]),
         ("wire-detail", [9, 0, None, [], {1: 2}], [[9, 0, None, [], []], [9, 0, None, [], {"a": 1}]]),
         ("wire-auth", [9, 0, None, [], None, b""], [[9, 0, None, [], None, ""], [9, 0, None, [], [], b""]]),
+        (
+            "wire-salted",
+            [9, 0, None, [], None, None, [H[:16], H, None]],
+            [
+                [9, 0, None, [], None, None, [None, H, None]],
+                [9, 0, None, [], None, None, [H[:16], H]],
+                [9, 0, None, [], None, None, [H[:15], H, None]],
+                [9, 0, None, {}, None, None, [H[:16], H, None]],
+                [9, 0, None, [], None, "", [H[:16], H, None]],
+            ],
+        ),
         ("bundle5", [1, H, 0, b"", b""], [[2, H, 0, b"", b""], [1, H[:3], 0, b"", b""], [1, H, -1, b"", b""]]),
         ("bundle6", [1, H, 0, b"", b"", [1, 2]], [[1, H, 0, b"", b"", None], [1, H, 0, b"", b"", [-1]]]),
     ],

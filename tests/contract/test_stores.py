@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 from tests.unit.stores.keeping import checkpoint, growth, leaf, postgres_schema, some
 
 from tallystick.app import ports
 from tallystick.app.ports import Aside, Loaded, Peer, PeerStatus, Store, Waiting
+from tallystick.core.entries import Segment
 from tallystick.core.errors import HeadMovedError, LocalError, TooLargeError
 from tallystick.core.log import StoredLeaf
-from tallystick.core.space import Admission
+from tallystick.core.space import Admission, Erase
 from tallystick.stores import MemoryStore, files, open_store, rules
 
 GENESIS = b"the terms of Japan and India"
@@ -474,3 +476,99 @@ def test_a_closed_store_opens_again_when_it_is_used(store: Store):
     store.close()
     store.append(growth(SPACE, {0: 1}, l0=1))
     assert store.sizes(SPACE) == {0: 2}
+
+
+# Erasing
+
+
+def erasing(size: int, *erase: Erase, **keys: bytes) -> Admission:
+    """Return an admission that asks for an erasure: one more leaf of log 1, and new secrets of log 0's first block."""
+    good = growth(SPACE, {1: size} if size else {}, l1=1)
+    secrets = {(0, 0): keys["secret"]} if keys else {}
+    return dataclasses.replace(good, epoch_keys={**good.epoch_keys, **secrets}, erase=erase)
+
+
+SALTS = bytes(range(256)) * 48
+
+
+def test_an_erased_segment_and_its_key_are_gone_for_every_reader(keeper: Keeper, store: Store, tmp_path: Path):
+    store.append(growth(SPACE, {}, "canary", l0=300, l17=3))
+    before = store.load(SPACE)
+    store.put_waiting(SPACE, b"canary early")
+    store.set_aside(SPACE, b"canary refused", "malformed-bytes", {}, 1)
+    store.set_aside(None, b"a stranger's", "malformed-bytes", {}, 2)
+    other = keeper.open()
+    store.append(
+        erasing(0, Erase(0, 1, Segment.DETAIL), Erase(0, 5, Segment.CORE | Segment.AUTH), secret=SALTS),
+    )
+    leaves = list(before.leaves)
+    leaves[1] = leaves[1]._replace(detail=None)
+    leaves[5] = leaves[5]._replace(core=None, auth=None)
+    for one in (store, other):
+        found = one.load(SPACE)
+        assert [leaf for leaf in found.leaves if leaf.log != 1] == leaves
+        assert found.epoch_keys == {**before.epoch_keys, (0, 0): SALTS, (1, 0): some(32, "key", 1, 0)}
+        assert found.checkpoints == {**before.checkpoints, 1: checkpoint(1, 1)}
+    assert [name for name in store.remembered() if name.startswith(rules.PURGE_DUE)] == [rules.due_name(SPACE)]
+    assert store.purge()
+    assert not store.purge()
+    assert store.waiting(SPACE) == ()
+    assert [(old.space, old.body, old.size) for old in store.aside()] == [
+        (None, b"a stranger's", 12),
+        (SPACE, b"", 14),
+    ]
+    assert store.remembered() == {}
+    store.append(growth(SPACE, {0: 300}, l0=1))
+    store.append(dataclasses.replace(growth(SPACE, {17: 3}, l17=1), epoch_keys={(0, 0): SALTS[::-1]}))
+    assert store.load(SPACE).epoch_keys[0, 0] == SALTS[::-1]
+    store.append(erasing(1, Erase(0, 2, Segment.CORE), secret=SALTS))
+    assert store.load(SPACE).leaves[2].core is None
+    assert store.load(SPACE).epoch_keys[0, 0] == SALTS
+    store.purge()
+    store.check()
+    store.export(SPACE, tmp_path / "export")
+    assert files.read_folder(tmp_path / "export") == store.load(SPACE)
+    store.backup(tmp_path / "backup")
+    other.close()
+
+
+@outlives_its_process
+def test_nothing_of_it_is_left_in_the_files(keeper: Keeper, tmp_path: Path):
+    """Not in the database, its journal or its free pages; for PostgreSQL, in no row that anybody can read."""
+    canary, key = b"canary " + some(24, "canary").hex().encode(), some(32, "key", 0, 0)
+    store = keeper.open()
+    store.create_space(GENESIS)
+    good = growth(SPACE, {}, "plain", l0=600)
+    store.append(dataclasses.replace(good, leaves=tuple(x._replace(detail=canary * 9) for x in good.leaves)))
+    store.put_waiting(SPACE, canary * 3_000)
+    store.put_waiting(SPACE, canary)
+    (first, _) = store.waiting(SPACE)
+    store.drop_waiting(SPACE, first.digest)  # its pages are free now, with what they held
+    store.set_aside(SPACE, canary * 100, "malformed-bytes", {}, 1)
+    store.append(erasing(0, *(Erase(0, n, Segment.DETAIL) for n in range(600)), secret=SALTS))
+    before = table_files(keeper)
+    store.purge()
+    assert not before & table_files(keeper)
+    held = held_by(keeper, tmp_path)
+    assert b"plain" in held
+    assert canary not in held
+    assert key not in held
+    store.close()
+
+
+def table_files(keeper: Keeper) -> set[object]:
+    """Return the names of the files that PostgreSQL keeps its tables in: others, when they were written anew."""
+    if not keeper.url.startswith("postgresql"):
+        return set()
+    with psycopg.connect(keeper.url) as connection:
+        ask = "SELECT pg_relation_filenode(%s::regclass)"
+        return {connection.execute(ask, [name]).fetchone() for name in ("record_leaves", "record_epochs")}
+
+
+def held_by(keeper: Keeper, folder: Path) -> bytes:
+    if keeper.url.startswith("postgresql"):
+        with psycopg.connect(keeper.url) as connection:
+            tables = ("record_leaves", "record_epochs", "record_waiting", "record_aside")
+            rows = [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]
+        return b"\0".join(part for table in rows for row in table for part in row if isinstance(part, bytes))
+    return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())

@@ -113,6 +113,19 @@ _FINDINGS = {
         "The act refers to something that is not there, or to a document of another kind.",
         "Name the document it is about.",
     ),
+    "erased": Message(
+        "What this entry said was erased, as both parties agreed. It counts for nothing any more.",
+        "If it should count, write it anew.",
+    ),
+    "withheld": Message(
+        "What this entry says did not come with it, though nobody agreed to erase it.",
+        "Ask its writer for a courier file from the beginning, and tell your administrator.",
+    ),
+    "redact-not-possible": Message(
+        "This erasure is not possible: what opens logs and settles authority stays, a request needs a restatement, and"
+        " a restatement must be one of the same kind.",
+        "Say what the entry shall read instead, with the fields of its kind.",
+    ),
     "act-out-of-turn": Message("This act ({kind}) is not possible while the order is {state}.", _AGAIN),
     "wrong-side": Message(
         "This act belongs to the other side of the order.", "Only the side it belongs to can sign it."
@@ -424,7 +437,6 @@ _LOCAL = {
     "bad-time": Message("The time of the act is impossible.", "Check this machine's clock."),
     "too-long": Message("The act is too long: at most {limit} bytes.", "Shorten its texts, or split it."),
     "bad-body": Message("The act does not fit its form: {why}.", "Check its fields."),
-    "erased": Message("The words of entry {entry} were erased.", "Only its commitment is left."),
     "unknown-officer": Message(
         "No officer “{officer}” has a warrant for this.", "Officers: {known}. Grant one with: tallystick warrant grant."
     ),

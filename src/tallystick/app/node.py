@@ -160,6 +160,8 @@ class Desk:
                 changed = self.fold.extend(admission.entries)
                 self.index.changed(changed)
             self._note_signed(own)
+            if admission.erase:
+                self._forget(admission)
             self._require_laws(changed)
 
     def _was_kept(self, admission: Admission) -> bool:
@@ -181,6 +183,13 @@ class Desk:
             body = b"".join(canonical.encode([x.leaf, x.core, x.detail, x.auth]) for x in tail)
             why = ForkError("fork-tail", log=log, begin=size, end=size + len(tail))
             self.store.set_aside(self.id, body, why.code, why.facts, self.clock.now())
+
+    def _forget(self, admission: Admission) -> None:
+        """Let go of the keys of blocks in which something was erased; clean the files, now or when they are free."""
+        for name in admission.epoch_keys:
+            self._epoch_keys.pop(name, None)
+        with contextlib.suppress(StoreUnavailableError):  # it stays due
+            self.store.purge()
 
     def _require_laws(self, orders: Iterable[EntryRef]) -> None:
         """Raise InvariantError when a law of the ledger does not hold for one of ``orders``."""

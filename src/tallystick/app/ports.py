@@ -139,12 +139,27 @@ class EntryStore(Protocol):
     def append(self, admission: Admission) -> None:
         """Keep all of ``admission`` durably, or nothing of it: one database transaction.
 
+        What it erases is gone for every reader; the secret it brings takes the place of the one of the same block. The
+        bytes may still lie in free space of the files: then ``purge`` is due, also after a stop in between.
+
         When this returns, the bytes survive a power failure, so a ``ctx`` leaf may acknowledge them.
 
         Raises:
             HeadMovedError: a log has another size than ``admission.before`` says (facts: ``log``, ``expected``,
                 ``found``); of several that append to the same size at once exactly one wins.
             LocalError: ``unknown-space``.
+        """
+        ...
+
+    def purge(self) -> bool:
+        """Remove from the files what erasures left in their free space, and return whether anything was due.
+
+        What waits or was set aside of an agreement in which something was erased may hold the same bytes: waiting
+        bundles are forgotten, since their senders have them, and of refused ones the length and hash stay. Copies made
+        before (backups, exports, courier files, a database server's own logs) are beyond its reach.
+
+        Raises:
+            StoreUnavailableError: ``store-locked`` while somebody else reads; it stays due.
         """
         ...
 

@@ -8,7 +8,8 @@
 
 ``body``, behind a codec, is a CBOR sequence: one head ``[log, from, count …]``, then ``count`` items for each log.
 ``raw`` has, for each log in head order, the 64-byte signature of the checkpoint the receiver rebuilds and the 32-byte
-epoch key of every index in the range that is a multiple of 256.
+epoch key of every index in the range that is a multiple of 256; zeros where there is none, because the block has no act
+yet, or its key was given up with an erased segment: then its acts bring their salts.
 
 Decides the envelope, the codecs, the limits and the reading of items. Leaves to ``space`` what the items mean.
 
@@ -25,7 +26,17 @@ import zstandard
 from tallystick.core.canonical import UINT_MAX, check_plain, decode_prefix, encode_trusted
 from tallystick.core.errors import MalformedBytesError, TooLargeError
 from tallystick.core.identity import EntryRef
-from tallystick.core.log import CTX, EPOCH_KEY_BYTES, EPOCH_LEAVES, NUMBER_MAX, SEGMENT_MAX, check_detail
+from tallystick.core.log import (
+    COMMITMENT_BYTES,
+    CTX,
+    EPOCH_KEY_BYTES,
+    EPOCH_LEAVES,
+    NUMBER_MAX,
+    SALT_BYTES,
+    SEGMENT_MAX,
+    TAGS,
+    check_detail,
+)
 from tallystick.core.merkle import HASH_BYTES
 from tallystick.core.signing import SIGNATURE_BYTES
 
@@ -47,6 +58,8 @@ _WINDOW_MAX = 8 * 2**20  # bytes zstd may look back: bounds its memory
 _STEP = 256  # bytes given to zstd at once: they cannot become more than 8 MiB
 _LEVEL, _LEVEL_LARGE, _LARGE = 19, 9, 256 * 1024  # the best there is while it takes no time anyone notices
 _FIRST_LOOK = 1024  # bytes in which most items end
+SALTED = 7  # members of an act item that brings its own salts
+NO_KEY = bytes(EPOCH_KEY_BYTES)  # stands in ``raw`` for a block that has no key: no act yet, or one was erased
 
 
 class Codec:
@@ -117,7 +130,7 @@ class Range(NamedTuple):
 
 
 class Seal(NamedTuple):
-    """What ``raw`` holds for one log: the signature of its head, and the new epoch keys by block."""
+    """What ``raw`` holds for one log: the signature of its head, and the new epoch keys by block where there is one."""
 
     signature: bytes
     epoch_keys: dict[int, bytes]
@@ -286,11 +299,9 @@ def read_raw(raw: bytes, ranges: Iterable[Range]) -> list[Seal]:
     for part in ranges:
         blocks = new_blocks(part)
         keys_at = at + SIGNATURE_BYTES
+        keys = [raw[keys_at + n * EPOCH_KEY_BYTES :][:EPOCH_KEY_BYTES] for n in range(len(blocks))]
         seals.append(
-            Seal(
-                raw[at:keys_at],
-                {block: raw[keys_at + n * EPOCH_KEY_BYTES :][:EPOCH_KEY_BYTES] for n, block in enumerate(blocks)},
-            )
+            Seal(raw[at:keys_at], {block: key for block, key in zip(blocks, keys, strict=True) if key != NO_KEY})
         )
         at = keys_at + len(blocks) * EPOCH_KEY_BYTES
     if at != len(raw):
@@ -323,7 +334,7 @@ class Items(Iterator[Item]):
         """Return the next item.
 
         Raises:
-            MalformedBytesError: not canonical, or not an array of 3 to 6.
+            MalformedBytesError: not canonical, or not an array of 3 to 7.
             TooLargeError: an item beyond ``ITEM_MAX`` bytes, or too many values.
         """
         if not self._count:
@@ -335,7 +346,7 @@ class Items(Iterator[Item]):
             value = decode_prefix(window)
         except EOFError:
             window, value = _look_further(self._body, at)
-        if type(value) is not list or not 3 <= len(value) <= 6:
+        if type(value) is not list or not 3 <= len(value) <= SALTED:
             raise MalformedBytesError(what="item")
         if self.left:
             self.left -= check_plain(value)
@@ -399,6 +410,28 @@ def write_act(
         pieces.append(encode_trusted(auth))
     array = bytes([0x83 + len(pieces)])  # the head of an array of three and the pieces
     return array + encode_trusted([kind, dt, back])[1:] + b"".join(pieces)
+
+
+def write_salted(
+    kind: int,
+    dt: int,
+    back: tuple[int, int] | tuple[int, int, None] | None,
+    segments: Sequence[bytes | None],
+    given: Sequence[bytes | None],
+) -> bytes:
+    """Return the item of an act that brings its own salts.
+
+    Args:
+        kind: As in ``write_act``, as are the next two.
+        dt: Seconds.
+        back: (log, distance).
+        segments: The bytes of core, detail and auth, as far as they are here.
+        given: For each that the act was made with its salt, or its commitment when it is not here; None for the others.
+    """
+    core, detail, auth = segments
+    pieces = [b"\xf6" if piece is None else piece for piece in (core, detail)]
+    pieces += [encode_trusted(auth), encode_trusted(list(given))]
+    return b"\x87" + encode_trusted([kind, dt, back])[1:] + b"".join(pieces)
 
 
 def head_length(number: int) -> int:
@@ -499,6 +532,35 @@ def read_segments(
     check_detail(words)
     detail = encode_trusted(words)
     return data[skip : end - len(detail)], detail, auth, words
+
+
+def read_salted(
+    value: Sequence[Any], own: int, index: int
+) -> tuple[tuple[bytes | None, bytes | None, bytes | None], Sequence[bytes | None]]:
+    """Return core, detail and auth of a wire act of seven members, and for each its salt, its commitment or None.
+
+    Raises:
+        MalformedBytesError: a segment without a salt, or a salt without its segment.
+    """
+    core, words, auth, given = value[3:]
+    if type(given) is not list or len(given) != len(TAGS) or given[0] is None:
+        raise malformed(own, index, "salts")
+    for segment, one in zip((core, words, auth), given, strict=True):
+        if one is None and segment is None:
+            continue
+        if type(one) is not bytes or len(one) != (COMMITMENT_BYTES if segment is None else SALT_BYTES):
+            raise malformed(own, index, "salts")
+    if core is not None and type(core) is not list:
+        raise malformed(own, index, "core")
+    if words is not None:
+        check_detail(words)
+    if auth is not None and type(auth) is not bytes:
+        raise malformed(own, index, "auth")
+    return (
+        None if core is None else encode_trusted(core),
+        None if words is None else encode_trusted(words),
+        auth,
+    ), given
 
 
 def malformed(log: int, index: int, what: str) -> MalformedBytesError:

@@ -563,13 +563,16 @@ class Segment(IntFlag):
     AUTH = 4
 
 
+NO_SEGMENT = Segment(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Redact:
     """Asks every holder to erase segments of ``target`` and their salts.
 
-    What a detail says changes nothing, so one party's wish is enough. The core goes when the administrations of both
-    parties have said the same; ``restated`` is then the canonical core that everybody reads in its place (empty: it
-    says nothing any more).
+    A detail goes when the administration of its own party asks: what it says changes nothing. The core and an
+    officer's signature go when all parties have asked for the same; ``restated`` is then the canonical core that
+    everybody reads in its place (empty: it says nothing any more).
     """
 
     KIND: ClassVar[Kind] = Kind.REDACT
@@ -625,7 +628,9 @@ class Entry:
 
     ``lamport`` is computed by the reader. ``seen`` maps log id to the size held when this was written; the writer's
     own log up to ``ref.index`` is implied and not in it. ``core_hash`` and ``detail_hash`` are the plain SHA-256 of the
-    bytes of body and detail; ``auth`` is the officer's own signature.
+    bytes of body and detail; ``auth`` is the officer's own signature. ``missing`` are the segments it was made with
+    that are not here, ``erased`` those that are gone for everybody (``erasure``); where the core is, ``body`` is the
+    restatement.
     """
 
     ref: EntryRef
@@ -639,6 +644,8 @@ class Entry:
     core_hash: bytes
     detail_hash: bytes | None = None
     auth: bytes | None = None
+    missing: Segment = NO_SEGMENT
+    erased: Segment = NO_SEGMENT
 
     @property
     def party(self) -> int:

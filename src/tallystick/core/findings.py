@@ -36,6 +36,9 @@ V, F, T = Weight.VOID, Weight.FLAG, Weight.TOLD
 FINDINGS: Mapping[str, Weight] = MappingProxyType({
     # reading and authority
     "unreadable-body": V,
+    "erased": V,  # all parties agreed that it says nothing any more
+    "withheld": V,  # its core has not come, though nobody agreed to erase it
+    "redact-not-possible": V,
     "unknown-object": V,  # obj names no entry, or one of another kind
     "act-out-of-turn": V,  # the life table has no such step from this state
     "wrong-side": V,  # provider's act written by the receiver, or the reverse

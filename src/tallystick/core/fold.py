@@ -40,10 +40,13 @@ from tallystick.core.entries import (
     Order,
     PriceList,
     PriceListLine,
+    Redact,
     Request,
     Revoke,
+    Segment,
     Unreadable,
 )
+from tallystick.core.erasure import Erasures, impossible, unreadable
 from tallystick.core.findings import Finding, Weight
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
 from tallystick.core.ledger import Ledger, TallyKey, Transaction
@@ -192,6 +195,7 @@ class Record:
         desk: _Desk,
         entries: Mapping[EntryRef, Entry],
         subjects: Mapping[EntryRef, EntryRef | None],
+        erasures: Erasures,
     ) -> None:
         """``entries`` and ``subjects`` may grow afterwards: they are only asked about what this record tells of."""
         self._subjects = subjects
@@ -200,6 +204,7 @@ class Record:
         self.grants = desk.grants
         self.price_lists = desk.price_lists
         self.entry_count = len(entries)
+        self.erasures = erasures
         self._buckets = buckets
         self._flagged = flagged
         self._desk_findings = desk.findings
@@ -308,7 +313,13 @@ class Fold:
         """``root_of`` is asked whether a revocation vouches for the logs as they are held; None: that is not asked."""
         self.genesis = genesis
         self._root_of = root_of
-        self.warrants = Warrants(genesis, self._commitment_of)
+        self.erasures = Erasures(len(genesis.parties))
+        self._begin()
+        self._record = self._publish()
+
+    def _begin(self) -> None:
+        """Forget all entries; the record stays as it was until the next one is made."""
+        self.warrants = Warrants(self.genesis, self._commitment_of)
         self._entries: dict[EntryRef, Entry] = {}
         self._subject: dict[EntryRef, EntryRef | None] = {}  # the order an entry is about; None: about no order
         self._waiting: dict[EntryRef, list[Entry]] = {}  # by the entry they speak of, which has not come or is lost too
@@ -330,7 +341,6 @@ class Fold:
         self._names: tuple[EntryRef, ...] = ()  # of all orders, sorted
         self._desk = _Desk()
         self._desk_changed = False  # whether something told beside the orders has to be told anew
-        self._record = self._publish()
 
     # ---- taking in
 
@@ -341,18 +351,18 @@ class Fold:
             The orders that were read again because of them.
         """
         dirty: set[EntryRef] = set()
-        for entry in entries:
-            if entry.ref not in self._entries:
-                self._entries[entry.ref] = entry
-                self._place(entry, dirty)
+        fresh = {entry.ref: entry for entry in entries if entry.ref not in self._entries}
+        for entry in self._hear(fresh, dirty):
+            self._entries[entry.ref] = entry
+            self._place(entry, dirty)
         dirty |= self._orders_touched()
-        if len(self._entries) > self._record.entry_count:
+        if fresh:
             if len(self._of_order) > len(self._names):
                 self._names = tuple(sorted(self._of_order))
             self._flagged = dict(self._flagged)  # records keep the one they have
-            fresh: set[int] = set()
+            copied: set[int] = set()
             for order_id in sorted(dirty):
-                self._refold(order_id, fresh)
+                self._refold(order_id, copied)
             self._record = self._publish()
         return frozenset(dirty)
 
@@ -363,6 +373,38 @@ class Fold:
     def fresh(self) -> Fold:
         """Return a fold of the same agreement, by the same rules, that has taken in nothing yet."""
         return type(self)(self.genesis, self._root_of)
+
+    def _hear(self, fresh: Mapping[EntryRef, Entry], dirty: set[EntryRef]) -> Iterator[Entry]:
+        """Return what is to be read, as everybody reads it: the fresh entries, or all, when others now say less.
+
+        A remark that goes changes no order's state; anything else that goes is so rare, and orders lean on each other
+        in so many ways, that everything is read again from the beginning.
+        """
+        before, self.erasures = self.erasures, self.erasures.heard(fresh.values())
+        read = self.erasures.reading
+        if self.erasures is not before:
+            known = (self._entries[ref] for ref in self.erasures.targets if ref in self._entries)
+            changed = [(entry, now) for entry in known if (now := read(entry)) != entry]
+            if any(now.erased & ~Segment.DETAIL for _, now in changed):
+                every = {**self._entries, **fresh}
+                self._begin()
+                self._desk_changed = True
+                return map(read, every.values())
+            for entry, now in changed:
+                self._replace(entry, now, dirty)
+        return map(read, fresh.values()) if self.erasures else iter(fresh.values())
+
+    def _replace(self, entry: Entry, now: Entry, dirty: set[EntryRef]) -> None:
+        """Put ``now``, without the detail, in the place of ``entry``."""
+        self._entries[entry.ref] = now
+        order_id = self._subject.get(entry.ref)
+        if order_id is not None:
+            self._of_order[order_id] = [now if other is entry else other for other in self._of_order[order_id]]
+            dirty.add(order_id)
+        if entry.ref in self._price_lists:
+            self._price_lists[entry.ref] = now
+        if entry.obj in self._waiting:
+            self._waiting[entry.obj] = [now if other is entry else other for other in self._waiting[entry.obj]]
 
     def _place(self, entry: Entry, dirty: set[EntryRef]) -> None:
         """Find what ``entry`` is about, and with it the entries that were waiting for it."""
@@ -503,8 +545,10 @@ class Fold:
 
     def _judge_price_list(self, entry: Entry, relied_on_before: _ReliedOn = lambda _revoke: False) -> Refusal | None:
         body = entry.body
+        if isinstance(body, Unreadable):
+            return unreadable(entry, body)
         if not isinstance(body, PriceList):
-            return refuse("unreadable-body", kind=entry.kind, why=getattr(body, "why", "another kind"))
+            return refuse("unreadable-body", kind=entry.kind, why="another kind")
         if entry.party >= len(self.genesis.parties):
             return refuse("wrong-side", party=entry.party)
         step = STEPS[Kind.PRICE_LIST, None]
@@ -694,6 +738,7 @@ class Fold:
             desk=self._desk,
             entries=self._entries,
             subjects=self._subject,
+            erasures=self.erasures,
         )
 
     def _price_list_views(self, refs: list[EntryRef]) -> tuple[PriceListView, ...]:
@@ -753,6 +798,13 @@ class Fold:
             for ref, refusal in self._admin.items()
             if refusal is None and ref in self._entries and self._entries[ref].kind == Kind.FORK
         ]
+        found += [
+            Finding(refusal[0], ref, None, refusal[1])
+            for ref, judged in self._admin.items()
+            if judged is None and isinstance(self._entries[ref].body, Redact)
+            for refusal in (self._not_erased(self._entries[ref]),)
+            if refusal is not None
+        ]
         numbers = {key: self._numbers[key] for key in self._repeated}
         for ref, refusal in price_lists.items():
             body = self._entries[ref].body
@@ -797,10 +849,20 @@ class Fold:
             return True
         return self._root_of(cut.log, cut.size) in (None, cut.root)
 
+    def _not_erased(self, entry: Entry) -> Refusal | None:
+        """Return why nothing can come of the REDACT ``entry``, even if all parties agree."""
+        body = entry.body
+        assert isinstance(body, Redact)
+        target = self._entries.get(body.target)
+        if target is None or not entry.had_seen(body.target):
+            return refuse("unknown-object", object=str(body.target))
+        return impossible(body, target.kind)
+
     def _lost_finding(self, entry: Entry) -> Finding:
         body = entry.body
         if isinstance(body, Unreadable):
-            return Finding("unreadable-body", entry.ref, None, (("kind", entry.kind), ("why", body.why)))
+            code, facts = unreadable(entry, body)
+            return Finding(code, entry.ref, None, facts)
         if entry.kind != body.KIND:
             return Finding("unreadable-body", entry.ref, None, (("kind", entry.kind), ("why", "another kind")))
         return Finding("unknown-object", entry.ref, None, (("object", str(entry.obj) if entry.obj else ""),))
@@ -866,6 +928,8 @@ class Fold:
             return self.warrants.try_grant(entry)
         if isinstance(body, Revoke) and not self._takes_back_a_grant(entry, body):
             return refuse("unknown-object", object=body.grant)
+        if isinstance(body, Redact):
+            return self._not_erased(entry)
         return None
 
     def _desk_trial(self, entry: Entry, refusal: Refusal | None) -> Trial:

@@ -28,6 +28,7 @@ KIND_MAX = 65_535
 EPOCH_LEAVES = 256  # leaves that share an epoch key
 EPOCH_KEY_BYTES = 32
 SALT_BYTES = 16
+COMMITMENT_BYTES = 32
 SALTS_BYTES = EPOCH_LEAVES * 3 * SALT_BYTES  # of a block whose key was given up
 NUMBER_MAX = 2**53 - 1  # log ids, indices and sizes: exact in every language an auditor may use
 TIME_MAX = 73_049 * 86_400 - 1  # seconds since 1970: the end of 2169, where the days in acts end; no calendar overflows
@@ -96,6 +97,12 @@ def with_salt(secret: bytes, index: int, tag: bytes, value: bytes = NO_SALT) -> 
     salts = salts_of(secret, index // EPOCH_LEAVES)
     at = _salt_at(index, tag)
     return salts[:at] + value + salts[at + SALT_BYTES :]
+
+
+def put_salt(salts: bytearray, index: int, tag: bytes, value: bytes) -> None:
+    """Set one of the salts of a block in place."""
+    at = _salt_at(index, tag)
+    salts[at : at + SALT_BYTES] = value
 
 
 def _salt_at(index: int, tag: bytes) -> int:

@@ -18,6 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint as notes
@@ -27,7 +28,22 @@ from tallystick.core.agreement import Genesis
 from tallystick.core.bundle import Codec, Item, Range, Seal
 from tallystick.core.canonical import check_plain, decode_trusted, encode, encode_trusted
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import Adopt, Draft, Entry, Fork, Grant, Kind, Unreadable, from_array, to_array
+from tallystick.core.entries import (
+    DESK_KINDS,
+    NO_SEGMENT,
+    Adopt,
+    Draft,
+    Entry,
+    Fork,
+    Grant,
+    Kind,
+    Redact,
+    Segment,
+    Unreadable,
+    from_array,
+    to_array,
+)
+from tallystick.core.erasure import WITHHELD, Erasures, without
 from tallystick.core.errors import (
     BadSignatureError,
     ForkError,
@@ -48,6 +64,7 @@ from tallystick.core.log import (
     KIND_MAX,
     NO_SALT,
     NUMBER_MAX,
+    SALTS_BYTES,
     SEGMENT_MAX,
     TAGS,
     TIME_MAX,
@@ -56,14 +73,20 @@ from tallystick.core.log import (
     StoredLeaf,
     act_leaf,
     check_stored,
+    commitment,
+    committed_leaf,
     ctx_leaf,
     is_ctx,
+    put_salt,
     read_trusted,
     salt,
+    salts_of,
+    with_salt,
 )
 from tallystick.core.merkle import Growth, Tree, leaf_hash
 from tallystick.core.signing import key_is_acceptable, verify
 
+SEGMENTS = (Segment.CORE, Segment.DETAIL, Segment.AUTH)  # as TAGS
 MINUTE = 60  # seconds; the resolution of time claims
 SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry again after it broke
 SPLIT_BYTES = 2**20  # of segments in one bundle we write
@@ -74,13 +97,23 @@ _NOTHING_SEEN: Mapping[int, int] = {}
 _sha256 = hashlib.sha256
 
 
+class Erase(NamedTuple):
+    """Segments of a leaf that go. Their salts go with the secret that the same admission brings for the block."""
+
+    log: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody calls here
+    segments: Segment
+
+
 @dataclass(frozen=True)
 class Admission:
     """Staged growth of some logs; nothing has changed yet. What the store writes in one transaction.
 
     ``before`` has the expected size of each log that grows; ``epoch_keys`` are named by (log, block of 256);
+    each value is the secret of its block, which may take the place of one held before (docs/spec/log.md, "Erasure").
     ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``cuts`` are the forks that come to
     count with it, and ``keep`` says how many leaves stay of a log that is cut: the store drops the others first.
+    ``erase`` names what goes of leaves that are held already.
     ``held`` and ``have`` are about the sender of a bundle: the sizes it shows to hold by what it sent, and those it
     says it holds; ``question`` is what it asks, or ours that it answers.
     """
@@ -91,6 +124,7 @@ class Admission:
     epoch_keys: Mapping[tuple[int, int], bytes]
     checkpoints: Mapping[int, Checkpoint]
     entries: tuple[Entry, ...]
+    erase: tuple[Erase, ...] = ()
     cuts: Mapping[int, Cut] = field(default_factory=dict)
     keep: Mapping[int, int] = field(default_factory=dict)
     held: Mapping[int, int] = field(default_factory=dict)
@@ -187,7 +221,7 @@ class _Branch:
 
     __slots__ = (
         "_base_lamport", "_base_seen", "_hashes", "base", "begin", "causes", "entries", "epoch_keys",
-        "grants", "growth", "leaves", "seen_now", "size", "t",
+        "grants", "growth", "leaves", "salts", "seen_now", "size", "t",
     )  # fmt: skip
 
     def __init__(self, base: _Log, begin: int) -> None:
@@ -199,6 +233,7 @@ class _Branch:
         self.entries: list[Entry] = []
         self.causes = _Causes()
         self.epoch_keys: dict[int, bytes] = {}
+        self.salts: dict[int, bytearray] = {}  # of blocks that are to be kept as single salts, changed here
         self.grants: dict[int, bytes] = {}
         self.t = base.time(begin - 1) if begin else 0
         self.seen_now = self._base_seen = base.seen(begin - 1) if begin else _NOTHING_SEEN
@@ -239,7 +274,26 @@ class _Branch:
             self._hashes.clear()
 
     def epoch_key(self, block: int) -> bytes | None:
-        return self.epoch_keys.get(block) or self.base.epoch_keys.get(block)
+        """Return the secret of a block as far as it is known; the key, where there is one."""
+        return self.epoch_keys.get(block) or self.kept(block)
+
+    def kept(self, block: int) -> bytes | None:
+        """Return the secret of a block that will be kept, unless it is a key that comes with this branch."""
+        salts = self.salts.get(block)
+        return bytes(salts) if salts is not None else self.base.epoch_keys.get(block)
+
+    def keep_salts(self, index: int, given: Sequence[bytes | None]) -> None:
+        """Keep the salts of one leaf's segments, by themselves where the key of the block does not give them."""
+        block = index // EPOCH_LEAVES
+        told = [(tag, one) for tag, one in zip(TAGS, given, strict=True) if one is not None]
+        salts = self.salts.get(block)
+        if salts is None:
+            secret = self.kept(block) or self.epoch_keys.get(block)
+            if secret is not None and all(salt(secret, index, tag) == one for tag, one in told):
+                return
+            salts = self.salts[block] = bytearray(salts_of(secret, block) if secret else SALTS_BYTES)
+        for tag, one in told:
+            put_salt(salts, index, tag, one)
 
     def push(self, leaf: StoredLeaf, t: int) -> None:
         self.leaves.append(leaf)
@@ -266,6 +320,7 @@ class Space:
         self.genesis = genesis
         self.id = genesis.space_id
         self.codec = Codec(dictionary)
+        self.erasures = Erasures(len(genesis.parties))
         self._logs: dict[int, _Log] = {}
         self._forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it counts or not
         self._cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
@@ -442,23 +497,24 @@ class Space:
             raise LocalError("unknown-entry", entry=str(ref))
         return log
 
-    @staticmethod
-    def _entry(log: _Log, index: int) -> Entry:
-        kind, t, obj, *_ = decode_trusted(log.leaves[index])
-        core, detail = log.cores[index], log.details.get(index)
-        return Entry(
+    def _entry(self, log: _Log, index: int) -> Entry:
+        kind, t, obj, *commits = decode_trusted(log.leaves[index])
+        core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
+        entry = Entry(
             ref=EntryRef(log.id, index),
             kind=kind,
             t=t,
             obj=None if obj is None else EntryRef(*obj),
-            body=Unreadable(kind, None, "erased") if core is None else from_array(kind, decode_trusted(core)),
+            body=Unreadable(kind, None, WITHHELD) if core is None else from_array(kind, decode_trusted(core)),
             detail=None if detail is None else decode_trusted(detail),
             lamport=log.lamport(index),
             seen=log.seen(index),
             core_hash=b"" if core is None else _sha256(core).digest(),
             detail_hash=None if detail is None else _sha256(detail).digest(),
-            auth=log.auths.get(index),
+            auth=auth,
+            missing=_missing(commits, (core, detail, auth)),
         )
+        return self.erasures.reading(entry)
 
     def _key_of(self, log: int, staged: Mapping[int, _Branch]) -> bytes | None:
         party = party_of(log)
@@ -530,11 +586,16 @@ class Space:
 
     @staticmethod
     def _open_block(branch: _Branch, epoch_key: Callable[[int], bytes]) -> None:
-        block = branch.size // EPOCH_LEAVES
-        if branch.epoch_key(block) is None:
+        index = branch.size
+        block = index // EPOCH_LEAVES
+        secret = branch.epoch_key(block)
+        if secret is None:
             key = epoch_key(block)
             assert len(key) == EPOCH_KEY_BYTES
             branch.epoch_keys[block] = key
+        elif len(secret) != EPOCH_KEY_BYTES and salt(secret, index) == NO_SALT:
+            key = epoch_key(block)  # the block came back from a partner as single salts, and this leaf has none yet
+            branch.keep_salts(index, [salt(key, index, tag) for tag in TAGS])
 
     def _say(self, branch: _Branch, one: Draft, now: int, epoch_key: Callable[[int], bytes]) -> None:
         log, index = branch.base.id, branch.size
@@ -756,7 +817,7 @@ class Space:
         is_admin = own < PARTIES_MAX
         seen, t = branch.seen_now, branch.t
         lamport = branch.lamport(branch.size - 1) if branch.size else 0
-        epoch_key, block = b"", -1
+        epoch_key, block, single = b"", -1, False
         for item in items:
             value, data = item
             index = branch.size
@@ -787,9 +848,7 @@ class Space:
                 continue
             if len(value) < 4:
                 raise wire.malformed(own, index, "item")
-            array = value[3]
-            if type(array) is not list:
-                raise wire.malformed(own, index, "core")
+            array, given = value[3], None
             skip = 1 + wire.head_length(kind) + wire.head_length(dt)
             if third is None:
                 obj, skip = None, skip + 1
@@ -800,20 +859,35 @@ class Space:
                 if obj.log in cuts and obj.log != own and not told:
                     raise ForkError("before-fork", log=obj.log)
                 skip += len(third) - 1 + wire.head_length(third[0]) + wire.head_length(third[1])
-            if len(value) == 4:
+            core: bytes | None
+            if len(value) == wire.SALTED:
+                (core, detail, auth), given = wire.read_salted(value, own, index)
+                words = value[4]
+            elif type(array) is not list:
+                raise wire.malformed(own, index, "core")
+            elif len(value) == 4:
                 core, detail, auth, words = data[skip:], None, None, None
             else:
                 core, detail, auth, words = wire.read_segments(item, skip, own, index)
-            if len(data) > SEGMENT_MAX and max(len(core), len(detail or b""), len(auth or b"")) > SEGMENT_MAX:
+            if len(data) > SEGMENT_MAX and max(len(core or b""), len(detail or b""), len(auth or b"")) > SEGMENT_MAX:
                 raise TooLargeError(what="segment", limit=SEGMENT_MAX, entry=str(EntryRef(own, index)))
-            if index // EPOCH_LEAVES != block:
+            missing = NO_SEGMENT
+            if given is None and index // EPOCH_LEAVES != block:
                 block = index // EPOCH_LEAVES
                 found = branch.epoch_key(block)
+                if found is None and block * EPOCH_LEAVES >= branch.begin:
+                    raise wire.malformed(own, index, "epoch key is missing")
                 if found is None:  # the sender must begin where the block does
                     raise GapError(log=own, needed=index, held=known_from, have=self.sizes())
-                epoch_key = found
-            leaf = act_leaf(kind, t, obj, epoch_key, index, core, detail, auth)
-            body = from_array(kind, array)
+                epoch_key, single = found, len(branch.kept(block) or found) == SALTS_BYTES
+            if given is not None:
+                leaf, missing = _leaf_with_salts(branch, kind, t, obj, (core, detail, auth), given)
+            elif single:
+                leaf = self._leaf_of_salts(branch, kind, t, obj, (core, detail, auth))
+            else:
+                assert core is not None
+                leaf = act_leaf(kind, t, obj, epoch_key, index, core, detail, auth)
+            body = Unreadable(kind, None, WITHHELD) if core is None else from_array(kind, array)
             if type(body) is Unreadable:
                 check_plain(array)
             elif is_admin:
@@ -824,10 +898,10 @@ class Space:
                 raise wire.malformed(own, index, "first leaf")
             lamport += 1
             if index >= known_from:
-                name = EntryRef(own, index)
+                name, core_hash = EntryRef(own, index), b"" if core is None else sha256(core).digest()
                 hash_ = None if detail is None else sha256(detail).digest()
                 branch.entries.append(
-                    Entry(name, kind, t, obj, body, words, lamport, seen, sha256(core).digest(), hash_, auth)
+                    Entry(name, kind, t, obj, body, words, lamport, seen, core_hash, hash_, auth, missing)
                 )
             branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
         return None
@@ -836,6 +910,31 @@ class Space:
     def _unexplained(item: Item, log: int, logs: Mapping[int, _Log | _Branch]) -> tuple[Item, int, int]:
         """Stop at an item that speaks of a log as of a forked one: the evidence has to come first."""
         return item, log, (logs[log].size if log in logs else 0) + 1
+
+    def _leaf_of_salts(
+        self, branch: _Branch, kind: int, t: int, obj: EntryRef | None, segments: Sequence[bytes | None]
+    ) -> bytes:
+        """Return the next leaf of a block that is kept as single salts, from an item that brings none."""
+        own, index = branch.base.id, branch.size
+        block = index // EPOCH_LEAVES
+        secret = branch.epoch_key(block)
+        assert secret is not None
+        held = read_trusted(branch.base.leaves[index])[3:] if index < branch.base.size else None
+        given: list[bytes | None] = [None, None, None]
+        commits: list[bytes | None] = [None, None, None]
+        for n, (tag, segment) in enumerate(zip(TAGS, segments, strict=True)):
+            if segment is None:
+                continue
+            given[n] = one = salt(secret, index, tag)
+            if one != NO_SALT:
+                commits[n] = commitment(tag, one, segment)
+            elif held is None:  # only who has the salt can bring this, or who has the key, from the block's begin on
+                raise GapError(log=own, needed=index, held=branch.base.size, have=self.sizes())
+            elif len(held) == len(TAGS):
+                commits[n] = held[n]  # of an act; a ctx has no three
+        if index >= branch.base.size:
+            branch.keep_salts(index, given)
+        return committed_leaf(kind, t, obj, commits)
 
     def _check_seal(self, branch: _Branch, seal: Seal, branches: Mapping[int, _Branch]) -> Checkpoint:
         log, base = branch.base.id, branch.base
@@ -881,23 +980,33 @@ class Space:
         acts = [entry for branch in grown.values() for entry in branch.entries]
         if len(grown) > 1:
             acts.sort(key=_order_key)
+        leaves = [leaf for branch in grown.values() for leaf in branch.leaves[branch.base.size - branch.begin :]]
+        secrets = {
+            (log, block): branch.epoch_keys[block]
+            for log, branch in grown.items()
+            for block in sorted({entry.ref.index // EPOCH_LEAVES for entry in branch.entries})
+            if block in branch.epoch_keys and block not in branch.base.epoch_keys
+        }
+        secrets |= {
+            (log, block): bytes(salts) for log, branch in grown.items() for block, salts in branch.salts.items()
+        }
+        erasures = self.erasures.heard(acts)
+        erase: tuple[Erase, ...] = ()
+        if erasures:
+            asked = [act for act in acts if act.kind == Kind.REDACT]
+            erase = self._erase(erasures, leaves, secrets, asked=asked, keep=keep)
+            acts = [erasures.reading(entry) for entry in acts]
         admission = Admission(
             space=self.id,
             before={log: self.size(log) for log in sorted({*grown, *keep})},
-            leaves=tuple(
-                [leaf for branch in grown.values() for leaf in branch.leaves[branch.base.size - branch.begin :]]
-            ),
-            epoch_keys={
-                (log, block): branch.epoch_keys[block]
-                for log, branch in grown.items()
-                for block in sorted({entry.ref.index // EPOCH_LEAVES for entry in branch.entries})
-                if block in branch.epoch_keys and block not in branch.base.epoch_keys
-            },
+            leaves=tuple(leaves),
+            epoch_keys=secrets,
             checkpoints={
                 **{log: head for log, head in (checkpoints or {}).items() if head.size > self._sealed(log)},
                 **{log: cut.head for log, cut in cuts.items()},
             },
             entries=tuple(acts),
+            erase=erase,
             cuts=cuts,
             keep=keep,
             held=held or {},
@@ -943,6 +1052,61 @@ class Space:
                     cuts[cut.log] = cut
         return cuts
 
+    def _erase(
+        self,
+        erasures: Erasures,
+        leaves: list[StoredLeaf],
+        secrets: dict[tuple[int, int], bytes],
+        *,
+        asked: Iterable[Entry],
+        keep: Mapping[int, int],
+    ) -> tuple[Erase, ...]:
+        """Take out of ``leaves`` and ``secrets`` what is erased, and return what has to go of leaves held already.
+
+        Args:
+            erasures: With what the staged acts ask.
+            leaves: Staged, not stored yet; changed here.
+            secrets: Of the blocks; changed here.
+            asked: The staged acts that ask for an erasure.
+            keep: How many leaves stay of logs that are cut by the same admission.
+        """
+        staged = {(leaf.log, leaf.index): n for n, leaf in enumerate(leaves)}
+        targets = {EntryRef(*name) for name in staged if erasures.wishes(EntryRef(*name))}
+        targets |= {act.body.target for act in asked if isinstance(act.body, Redact)}
+        erase: list[Erase] = []
+        for ref in sorted(targets):
+            at = staged.get(ref)
+            if at is None and ref.index >= keep.get(ref.log, self.size(ref.log)):
+                continue  # nobody has it; whoever asked had not seen it either
+            stored = leaves[at] if at is not None else self.stored(ref)
+            leaf = read_trusted(stored.leaf)
+            if isinstance(leaf, CtxLeaf):
+                continue
+            gone = erasures.effect(ref, leaf.kind, signed=leaf.auth is not None).segments
+            block = (ref.log, ref.index // EPOCH_LEAVES)
+            secret = secrets.get(block)
+            if secret is None and ref.log in self._logs:
+                secret = self._logs[ref.log].epoch_keys.get(block[1])
+            going = NO_SEGMENT
+            for bit, tag, commit, segment in zip(
+                SEGMENTS, TAGS, (leaf.core, leaf.detail, leaf.auth), stored[3:], strict=True
+            ):
+                if not gone & bit or commit is None:
+                    continue
+                if segment is not None or (secret is not None and salt(secret, ref.index, tag) != NO_SALT):
+                    going |= bit
+                    if secret is not None:
+                        secret = with_salt(secret, ref.index, tag)
+            if not going:
+                continue
+            if secret is not None:
+                secrets[block] = secret
+            if at is None:
+                erase.append(Erase(ref.log, ref.index, going))
+            else:
+                leaves[at] = without(stored, going)
+        return tuple(erase)
+
     def _sealed(self, log: int) -> int:
         head = self.checkpoint(log)
         return head.size if head else 0
@@ -955,6 +1119,14 @@ class Space:
         if self._staged is not None and self._staged[0] is admission:
             growths = self._staged[1]
         self._staged = None
+        for log_, index, segments in admission.erase:
+            log = self._logs[log_]
+            if segments & Segment.CORE:
+                log.cores[index] = None
+            if segments & Segment.DETAIL:
+                log.details.pop(index, None)
+            if segments & Segment.AUTH:
+                log.auths.pop(index, None)
         if admission.cuts:
             self._begin_again(admission)
             return
@@ -971,6 +1143,7 @@ class Space:
         epoch_keys = {(log.id, block): key for log in held.values() for block, key in log.epoch_keys.items()}
         checkpoints = {log.id: log.checkpoint for log in held.values() if log.checkpoint is not None}
         self._logs, self._forks, self._cuts = {}, {}, {}
+        self.erasures = Erasures(len(self.genesis.parties))
         self._absorb(
             [*leaves, *admission.leaves],
             {**epoch_keys, **admission.epoch_keys},
@@ -995,6 +1168,7 @@ class Space:
         """
         hashes: dict[int, list[bytes]] = {}
         contexts: dict[int, list[int]] = {}
+        asked: list[tuple[_Log, int]] = []  # to erase something
         sha256 = _sha256
         for log_, index, leaf, core, detail, auth in leaves:
             log = self._logs.get(log_)
@@ -1019,7 +1193,10 @@ class Space:
             if is_ctx(leaf):
                 contexts[log_].append(index)
             elif log_ < PARTIES_MAX and core is not None:
-                _note_grant(log, index, from_array(decode_trusted(leaf)[0], decode_trusted(core)))
+                body = from_array(decode_trusted(leaf)[0], decode_trusted(core))
+                _note_grant(log, index, body)
+                if isinstance(body, Redact):
+                    asked.append((log, index))
             if leaf[1:3] == _FORK_HEAD and core is not None:
                 fork = from_array(Kind.FORK, decode_trusted(core))
                 if isinstance(fork, Fork):
@@ -1042,6 +1219,8 @@ class Space:
                 if cut is not None:
                     self._cuts.setdefault(cut.log, cut)
         self._resolve(contexts)
+        if asked:
+            self.erasures = self.erasures.heard([self._entry(log, index) for log, index in asked])
 
     def _resolve(self, contexts: Mapping[int, list[int]]) -> None:
         """Find lamport numbers and sizes seen from ctx leaves on, each after those it builds on.
@@ -1198,6 +1377,8 @@ class Space:
     def _with_key(self, log: int, begin: int) -> int:
         """Return where a range must begin so that its acts have their epoch key: a key counts from its first act on."""
         first = begin // EPOCH_LEAVES * EPOCH_LEAVES
+        if len(self._logs[log].epoch_keys.get(begin // EPOCH_LEAVES, b"")) == SALTS_BYTES:
+            return begin  # its acts bring their salts
         return begin if self._logs[log].has_act(first, begin) else first
 
     def _portions(self, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]) -> Iterator[dict[int, int]]:
@@ -1249,8 +1430,8 @@ class Space:
             signature = self._sign(log, part.end, sign)
             assert signature is not None
             raw.append(signature)
-            # A block of nothing but ctx leaves has no key yet; readers ignore what stands in its place.
-            raw += [log.epoch_keys.get(block, bytes(EPOCH_KEY_BYTES)) for block in wire.new_blocks(part)]
+            secrets = [log.epoch_keys.get(block, wire.NO_KEY) for block in wire.new_blocks(part)]
+            raw += [secret if len(secret) == EPOCH_KEY_BYTES else wire.NO_KEY for secret in secrets]
         return wire.write_envelope(self.id, self.codec, body=b"".join(body), raw=b"".join(raw))
 
     # ---- verifying what a store or an export holds
@@ -1372,6 +1553,53 @@ def _note_grant(log: _Log | _Branch, index: int, body: object) -> None:
         log.grants[index] = body.key
 
 
+def _leaf_with_salts(
+    branch: _Branch,
+    kind: int,
+    t: int,
+    obj: EntryRef | None,
+    segments: Sequence[bytes | None],
+    given: Sequence[bytes | None],
+) -> tuple[bytes, Segment]:
+    """Return the next leaf from an item that brings its salts, and what is missing of it.
+
+    Raises:
+        MalformedBytesError: something is missing of an act that nobody can erase.
+    """
+    missing = NO_SEGMENT
+    salts: list[bytes | None] = [None, None, None]
+    commits: list[bytes | None] = [None, None, None]
+    for n, (segment, one) in enumerate(zip(segments, given, strict=True)):
+        if one is None:
+            continue
+        if segment is None:
+            commits[n], missing = one, missing | SEGMENTS[n]
+        else:
+            salts[n], commits[n] = one, commitment(TAGS[n], one, segment)
+    if missing and kind in DESK_KINDS:
+        raise wire.malformed(branch.base.id, branch.size, "salts")
+    if branch.size >= branch.base.size:
+        branch.keep_salts(branch.size, salts)
+    return committed_leaf(kind, t, obj, commits), missing
+
+
+def _three(commits: Sequence[bytes | None]) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """Return the commitments of an act leaf to core, detail and auth."""
+    core, detail, auth = (*commits, None, None)[:3]
+    return core, detail, auth
+
+
+def _missing(commits: Sequence[bytes | None], segments: Sequence[bytes | None]) -> Segment:
+    """Return the segments that an act leaf commits to and that are not here."""
+    if len(commits) == 1 and segments[0] is not None:
+        return NO_SEGMENT
+    missing = NO_SEGMENT
+    for bit, commit, segment in zip(SEGMENTS, _three(commits), segments, strict=True):
+        if commit is not None and segment is None:
+            missing |= bit
+    return missing
+
+
 def _drain(items: deque[Item]) -> Iterator[Item]:
     while items:
         yield items.popleft()
@@ -1418,7 +1646,7 @@ def _write_items(log: _Log, part: Range, cuts: Mapping[int, Cut]) -> bytes:
     seen = log.seen(part.begin - 1) if part.begin else _NOTHING_SEEN
     items: list[bytes] = []
     for index in range(part.begin, part.end):
-        kind, then, third, *_ = decode_trusted(log.leaves[index])
+        kind, then, third, *commits = decode_trusted(log.leaves[index])
         dt, t = then - t, then
         if kind == CTX:
             grown = [(other, size - seen.get(other, 0)) for other, size, _ in third]
@@ -1433,10 +1661,14 @@ def _write_items(log: _Log, part: Range, cuts: Mapping[int, Cut]) -> bytes:
                 back = other, at, None
             else:
                 back = other, (index if other == log.id else seen.get(other, 0)) - 1 - at
-        core = log.cores[index]
-        if core is None:
-            raise LocalError("erased", entry=str(EntryRef(log.id, index)))
-        items.append(
-            wire.write_act(kind, dt, back, core=core, detail=log.details.get(index), auth=log.auths.get(index))
-        )
+        core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
+        secret = log.epoch_keys[index // EPOCH_LEAVES]
+        if len(secret) == EPOCH_KEY_BYTES and core is not None and not _missing(commits, (core, detail, auth)):
+            items.append(wire.write_act(kind, dt, back, core=core, detail=detail, auth=auth))
+            continue
+        given = [
+            commit if segment is None else salt(secret, index, tag)
+            for tag, commit, segment in zip(TAGS, _three(commits), (core, detail, auth), strict=True)
+        ]
+        items.append(wire.write_salted(kind, dt, back, (core, detail, auth), given))
     return b"".join(items)

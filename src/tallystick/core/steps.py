@@ -31,6 +31,7 @@ from tallystick.core.entries import (
     Unreadable,
     from_array,
 )
+from tallystick.core.erasure import unreadable
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.ledger import Transaction
@@ -70,7 +71,7 @@ def _judge(run: OrderRun, entry: Entry) -> Refusal | None:
         if body is None:
             return refuse("taken-back", by=str(run.substitutions[entry.ref].by))
     if isinstance(body, Unreadable):
-        return refuse("unreadable-body", kind=entry.kind, why=body.why)
+        return unreadable(entry, body)
     assert body is not None
     kind = body.KIND
     if kind != entry.kind:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from tallystick.app.ports import ASIDE_MAX, Aside, Peer, PeerStatus, Waiting
@@ -40,6 +41,16 @@ class Book:
         for old in same_space[:-ASIDE_MAX]:
             kept.remove(old)
         self.aside = kept
+
+    def purge(self) -> bool:
+        """Empty what may hold erased bytes, and return whether that was due."""
+        due = [name for name in self.facts if name.startswith(rules.PURGE_DUE)]
+        for name in due:
+            space = bytes.fromhex(name.removeprefix(rules.PURGE_DUE))
+            self.waiting.pop(space, None)
+            self.aside = [replace(old, body=b"") if old.space == space else old for old in self.aside]
+            del self.facts[name]
+        return bool(due)
 
     def put_peer(self, peer: Peer) -> None:
         if peer.status is PeerStatus.KNOCK:

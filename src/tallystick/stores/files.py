@@ -4,9 +4,12 @@ One agreement is a folder::
 
     genesis.cbor      the agreement's descriptor; its SHA-256 is the space id
     17.log            the leaves of log 17, a CBOR sequence of [leaf, core, detail, auth]
-    17.keys           its epoch keys, a CBOR sequence of [block, key]
+    17.keys           the secrets of its blocks, a CBOR sequence of [block, key or salts]; the last of a block counts
     17.note           its signed checkpoint, for other people's tools (in exports)
     heads.cbor        [1, [[log, size, bytes of .log, bytes of .keys, nil / [size, root, signature]], …]]
+
+When something of a log goes, its files are written anew under a name with a number, ``17.1.log`` and ``17.1.keys``. Its
+row in ``heads.cbor`` then has this number as a sixth member, and the version is 2. The old files are removed.
 
 ``heads.cbor`` is the commit: it is replaced in one step after everything it counts is on the disk. What lies beyond its
 counts in a ``.log`` or ``.keys`` was never committed (a *torn tail*): it is named, not read, and cut off by the next
@@ -33,6 +36,7 @@ import cbor2
 from tallystick.app.ports import Loaded, Store
 from tallystick.core import canonical
 from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.erasure import without
 from tallystick.core.errors import LocalError, MalformedBytesError, StoreUnavailableError
 from tallystick.core.log import StoredLeaf
 from tallystick.core.space import Admission
@@ -40,6 +44,7 @@ from tallystick.stores import rules
 from tallystick.stores.book import Book, BookStore
 
 _SEGMENT = bytes | None
+_HEADS_REWRITTEN = 2  # the version of ``heads.cbor`` when files of a log were written anew
 _SPACE_HEX = 64  # a space id in hexadecimal
 
 
@@ -59,6 +64,7 @@ class _Head:
     log_bytes: int = 0
     keys_bytes: int = 0
     checkpoint: Checkpoint | None = None
+    generation: int = 0  # how often the files were written anew
 
 
 # One agreement's folder
@@ -76,14 +82,23 @@ def read_folder(folder: Path) -> Loaded:
     epoch_keys: dict[tuple[int, int], bytes] = {}
     checkpoints: dict[int, Checkpoint] = {}
     for log, head in _read_heads(folder).items():
-        rows = _read_sequence(folder / f"{log}.log", head.log_bytes, (bytes, _SEGMENT, _SEGMENT, _SEGMENT))
-        if len(rows) != head.size:
-            raise _damaged(folder / f"{log}.log", expected=head.size, found=len(rows))
-        leaves += [StoredLeaf(log, index, *row) for index, row in enumerate(rows)]
-        epoch_keys |= {(log, block): key for block, key in _read_keys(folder, log, head)}
+        leaves += _read_leaves(folder, log, head)
+        epoch_keys |= {(log, block): key for block, key in _read_keys(folder, log, head).items()}
         if head.checkpoint is not None:
             checkpoints[log] = head.checkpoint
     return Loaded(genesis, leaves, epoch_keys, checkpoints)
+
+
+def _read_leaves(folder: Path, log: int, head: _Head) -> list[StoredLeaf]:
+    path = folder / _name(log, head, "log")
+    rows = _read_sequence(path, head.log_bytes, (bytes, _SEGMENT, _SEGMENT, _SEGMENT))
+    if len(rows) != head.size:
+        raise _damaged(path, expected=head.size, found=len(rows))
+    return [StoredLeaf(log, index, *row) for index, row in enumerate(rows)]
+
+
+def _name(log: int, head: _Head, suffix: str) -> str:
+    return f"{log}.{head.generation}.{suffix}" if head.generation else f"{log}.{suffix}"
 
 
 def torn_tails(folder: Path) -> tuple[TornTail, ...]:
@@ -91,8 +106,10 @@ def torn_tails(folder: Path) -> tuple[TornTail, ...]:
     heads = _read_heads(folder)
     found: list[TornTail] = []
     for path in sorted(folder.glob("*.log")) + sorted(folder.glob("*.keys")):
-        head = heads.get(int(path.stem), _Head())
-        beyond = path.stat().st_size - (head.log_bytes if path.suffix == ".log" else head.keys_bytes)
+        log = int(path.stem.partition(".")[0])
+        head = heads.get(log, _Head())
+        committed = head.log_bytes if path.suffix == ".log" else head.keys_bytes
+        beyond = path.stat().st_size - (committed if path.name == _name(log, head, path.suffix[1:]) else 0)
         if beyond > 0:
             found.append(TornTail(path.name, beyond))
     return tuple(found)
@@ -128,18 +145,29 @@ def _everything(loaded: Loaded) -> Admission:
 def _grow(folder: Path, heads: Mapping[int, _Head], admission: Admission) -> None:
     """Write what ``admission`` adds behind what is committed, then commit it by replacing ``heads.cbor``."""
     after = rules.sizes_after(admission, {log: head.size for log, head in heads.items()})
-    if admission.keep:  # first of all, so that a stop in between leaves a log that is only shorter
-        heads = {log: _shortened(folder, log, head, admission) for log, head in heads.items()}
-        _write_heads(folder, heads)
     rows: dict[int, list[bytes]] = {}
-    for leaf in admission.leaves:
-        item = canonical.encode_trusted([leaf.leaf, leaf.core, leaf.detail, leaf.auth])
-        rows.setdefault(leaf.log, []).append(item)
     keys: dict[int, list[bytes]] = {}
-    given = {(log, block) for log, head in heads.items() for block, _ in _read_keys(folder, log, head)}
+    heads = dict(heads)
+    given = {log: _read_keys(folder, log, head) for log, head in heads.items()}
+    anew = {*admission.keep, *(one.log for one in admission.erase)}
+    for log in sorted(anew):
+        leaves = _read_leaves(folder, log, heads[log])
+        if log in admission.keep:
+            given[log] = _without_blocks(given[log], rules.lost_blocks(admission, log, len(leaves)))
+            leaves = leaves[: admission.keep[log]]
+        gone = {one.index: one.segments for one in admission.erase if one.log == log}
+        rows[log] = [_leaf_item(without(x, gone[x.index]) if x.index in gone else x) for x in leaves]
+        replaced = [block for of, block in admission.epoch_keys if of == log]
+        keys[log] = [_key_item(*item) for item in _without_blocks(given[log], replaced).items()]
+        checkpoint = heads[log].checkpoint
+        sealed = checkpoint is not None and checkpoint.size <= len(leaves)
+        heads[log] = _Head(len(leaves), 0, 0, checkpoint if sealed else None, heads[log].generation + 1)
     for (log, block), key in sorted(admission.epoch_keys.items()):
-        assert (log, block) not in given, "an epoch key is given once"
-        keys.setdefault(log, []).append(canonical.encode_trusted([block, key]))
+        rules.check_secret(given.get(log, {}).get(block), key)
+    for leaf in admission.leaves:
+        rows.setdefault(leaf.log, []).append(_leaf_item(leaf))
+    for (log, block), key in sorted(admission.epoch_keys.items()):
+        keys.setdefault(log, []).append(_key_item(block, key))
     held = {log: head.checkpoint for log, head in heads.items() if head.checkpoint is not None}
     checkpoints = held | rules.newer(admission.checkpoints, held)
 
@@ -148,27 +176,36 @@ def _grow(folder: Path, heads: Mapping[int, _Head], admission: Admission) -> Non
         head = heads.get(log, _Head())
         grown[log] = _Head(
             size=after.get(log, head.size),
-            log_bytes=_append(folder / f"{log}.log", head.log_bytes, rows.get(log, ())),
-            keys_bytes=_append(folder / f"{log}.keys", head.keys_bytes, keys.get(log, ())),
+            log_bytes=_append(folder / _name(log, head, "log"), head.log_bytes, rows.get(log, ())),
+            keys_bytes=_append(folder / _name(log, head, "keys"), head.keys_bytes, keys.get(log, ())),
             checkpoint=checkpoints.get(log),
+            generation=head.generation,
         )
     _write_heads(folder, grown)
+    if anew:
+        _remove_old_files(folder)
 
 
-def _shortened(folder: Path, log: int, head: _Head, admission: Admission) -> _Head:
-    """Return the head of a log as ``admission`` cuts it; the keys that go are the last ones in their file."""
-    if log not in admission.keep:
-        return head
-    keep, lost = admission.keep[log], rules.lost_blocks(admission, log, head.size)
-    rows = _read_sequence(folder / f"{log}.log", head.log_bytes, (bytes, _SEGMENT, _SEGMENT, _SEGMENT))
-    keys = [canonical.encode_trusted([block, key]) for block, key in _read_keys(folder, log, head) if block not in lost]
-    sealed = head.checkpoint is not None and head.checkpoint.size <= keep
-    return _Head(
-        size=keep,
-        log_bytes=sum(len(canonical.encode_trusted(list(row))) for row in rows[:keep]),
-        keys_bytes=sum(map(len, keys)),
-        checkpoint=head.checkpoint if sealed else None,
-    )
+def _without_blocks(keys: Mapping[int, bytes], blocks: Iterable[int]) -> dict[int, bytes]:
+    return {block: key for block, key in keys.items() if block not in set(blocks)}
+
+
+def _leaf_item(leaf: StoredLeaf) -> bytes:
+    return canonical.encode_trusted([leaf.leaf, leaf.core, leaf.detail, leaf.auth])
+
+
+def _key_item(block: int, key: bytes) -> bytes:
+    return canonical.encode_trusted([block, key])
+
+
+def _remove_old_files(folder: Path) -> None:
+    """Remove the files that were written anew, and what was never committed."""
+    heads = _read_heads(folder)
+    current = {_name(log, head, suffix) for log, head in heads.items() for suffix in ("log", "keys")}
+    for path in [*folder.glob("*.log"), *folder.glob("*.keys")]:
+        if path.name not in current:
+            path.unlink()
+    rules.sync_folder(folder)
 
 
 def _append(path: Path, committed: int, items: Iterable[bytes]) -> int:
@@ -191,22 +228,27 @@ def _read_heads(folder: Path) -> dict[int, _Head]:
     path = folder / "heads.cbor"
     try:
         version, rows = canonical.decode(_read(path))
-        rules.check_format(version, path=str(path))
+        rules.check_format(version, known=_HEADS_REWRITTEN, path=str(path))
         return {
-            log: _Head(size, log_bytes, keys_bytes, Checkpoint(*checkpoint) if checkpoint else None)
-            for log, size, log_bytes, keys_bytes, checkpoint in rows
+            log: _Head(size, log_bytes, keys_bytes, Checkpoint(*checkpoint) if checkpoint else None, *generation)
+            for log, size, log_bytes, keys_bytes, checkpoint, *generation in rows
         }
     except (MalformedBytesError, ValueError, TypeError) as error:
         raise _damaged(path, why=str(error)) from error
 
 
 def _write_heads(folder: Path, heads: Mapping[int, _Head]) -> None:
-    rows = [[log, x.size, x.log_bytes, x.keys_bytes, x.checkpoint] for log, x in sorted(heads.items())]
-    _replace(folder / "heads.cbor", canonical.encode_trusted([rules.FORMAT, rows]))
+    rows = [
+        [log, x.size, x.log_bytes, x.keys_bytes, x.checkpoint, *([x.generation] if x.generation else [])]
+        for log, x in sorted(heads.items())
+    ]
+    version = _HEADS_REWRITTEN if any(head.generation for head in heads.values()) else rules.FORMAT
+    _replace(folder / "heads.cbor", canonical.encode_trusted([version, rows]))
 
 
-def _read_keys(folder: Path, log: int, head: _Head) -> list[list[Any]]:
-    return _read_sequence(folder / f"{log}.keys", head.keys_bytes, (int, bytes)) if head.keys_bytes else []
+def _read_keys(folder: Path, log: int, head: _Head) -> dict[int, bytes]:
+    path = folder / _name(log, head, "keys")
+    return dict(_read_sequence(path, head.keys_bytes, (int, bytes))) if head.keys_bytes else {}  # the last one counts
 
 
 def _read_sequence(path: Path, committed: int, fields: tuple[type | UnionType, ...]) -> list[list[Any]]:
@@ -297,12 +339,33 @@ class FileStore(BookStore):
         return {log: head.size for log, head in _read_heads(self.folder(space)).items() if head.size}
 
     def load(self, space: bytes) -> Loaded:
-        return read_folder(self.folder(space))
+        folder = self.folder(space)
+        heads = _read_heads(folder)
+        try:
+            return read_folder(folder)
+        except StoreUnavailableError:
+            if _read_heads(folder) == heads:
+                raise
+            return read_folder(folder)  # its files were written anew while we read
 
     def append(self, admission: Admission) -> None:
         with self._locked():
             folder = self.folder(admission.space)
+            if admission.erase:
+                book = self._read_book()
+                book.facts[rules.due_name(admission.space)] = b""
+                _replace(self._root / "book.cbor", book.to_bytes())
             _grow(folder, _read_heads(folder), admission)
+
+    def purge(self) -> bool:
+        with self._locked():
+            book = self._read_book()
+            if not book.purge():
+                return False
+            for folder in self._folders().values():
+                _remove_old_files(folder)
+            _replace(self._root / "book.cbor", book.to_bytes())
+            return True
 
     def export(self, space: bytes, folder: Path, notes: Mapping[int, str] | None = None) -> None:
         export_folder(self.load(space), folder, notes or {})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tallystick.app.ports import Loaded
+from tallystick.core.erasure import without
 from tallystick.stores import files, rules
 from tallystick.stores.book import Book, BookStore
 
@@ -73,11 +74,20 @@ class MemoryStore(BookStore):
                 del shelf.logs[log][size:]
                 if log in shelf.checkpoints and shelf.checkpoints[log].size > size:
                     del shelf.checkpoints[log]
-            assert not shelf.epoch_keys.keys() & admission.epoch_keys.keys(), "an epoch key is given once"
+            for name, secret in admission.epoch_keys.items():
+                rules.check_secret(shelf.epoch_keys.get(name), secret)
             for leaf in admission.leaves:
                 shelf.logs.setdefault(leaf.log, []).append(leaf)
+            for log, index, segments in admission.erase:
+                shelf.logs[log][index] = without(shelf.logs[log][index], segments)
+            if admission.erase:
+                self._small.facts[rules.due_name(admission.space)] = b""
             shelf.epoch_keys.update(admission.epoch_keys)
             shelf.checkpoints.update(rules.newer(admission.checkpoints, shelf.checkpoints))
+
+    def purge(self) -> bool:
+        with self._lock:
+            return self._small.purge()
 
     def export(self, space: bytes, folder: Path, notes: Mapping[int, str] | None = None) -> None:
         files.export_folder(self.load(space), folder, notes or {})

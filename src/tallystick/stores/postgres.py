@@ -130,6 +130,11 @@ class Postgres:
         """Return None: it is the server's disk."""
         return None
 
+    def purge(self, connection: psycopg.Connection) -> None:
+        """Write the tables anew without their dead rows. The server's own logs and copies are for its keeper."""
+        for table in ("record_leaves", "record_epochs", "record_waiting", "record_aside"):
+            connection.execute(b"VACUUM (FULL) " + table.encode())
+
     def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:  # noqa: ARG002
         """Return our error for PostgreSQL's; one that no outside cause explains is a broken promise of ours."""
         assert isinstance(error, psycopg.Error)

@@ -24,7 +24,7 @@ from tallystick.app.ports import (
 )
 from tallystick.core import canonical
 from tallystick.core.errors import HeadMovedError, LocalError, StoreUnavailableError, TooLargeError
-from tallystick.core.log import EPOCH_LEAVES
+from tallystick.core.log import EPOCH_LEAVES, SALTS_BYTES
 
 if TYPE_CHECKING:
     from tallystick.core.checkpoint import Checkpoint
@@ -111,6 +111,18 @@ def lost_blocks(admission: Admission, log: int, size: int) -> list[int]:
     first = -(-admission.keep[log] // EPOCH_LEAVES)
     given = {block for of, block in admission.epoch_keys if of == log}
     return sorted(given | set(range(first, -(-size // EPOCH_LEAVES))))
+
+
+PURGE_DUE = "purge-due "  # and the agreement's id: a fact a store remembers from an erasure until its files are clean
+
+
+def due_name(space: bytes) -> str:
+    return PURGE_DUE + space.hex()
+
+
+def check_secret(held: bytes | None, given: bytes) -> None:
+    """A block's key is given once; only the salts that it gives may take its place, and more salts theirs."""
+    assert held is None or len(given) == SALTS_BYTES, "an epoch key is given once"
 
 
 def newer(given: Mapping[int, Checkpoint], held: Mapping[int, Checkpoint]) -> dict[int, Checkpoint]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tallystick.app.ports import ASIDE_MAX, Aside, Loaded, Peer, PeerStatus, Waiting
 from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.entries import Segment
 from tallystick.core.errors import LocalError, StoreUnavailableError
 from tallystick.core.log import StoredLeaf
 from tallystick.stores import files, rules
@@ -98,6 +99,7 @@ class Driver(Protocol):
     def unavailable(self, error: Exception, ours: frozenset[str] = ...) -> StoreUnavailableError: ...
     def check(self, connection: Any) -> None: ...
     def backup(self, connection: Any, path: Path) -> bool: ...
+    def purge(self, connection: Any) -> None: ...
 
 
 def driver_for(url: str, *, wait_seconds: float) -> Driver:
@@ -241,8 +243,14 @@ class SqlStore:
                 " ON CONFLICT (space, log) DO UPDATE SET size = excluded.size",
                 [(no, log, size) for log, size in sorted(after.items())],
             )
+            for (log, block), secret in sorted(admission.epoch_keys.items()):
+                kept = now.rows(
+                    "SELECT secret FROM record_epochs WHERE space = ? AND log = ? AND block = ?", no, log, block
+                )
+                rules.check_secret(kept[0][0] if kept else None, secret)
             now.many(
-                "INSERT INTO record_epochs (space, log, block, secret) VALUES (?, ?, ?, ?)",
+                "INSERT INTO record_epochs (space, log, block, secret) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (space, log, block) DO UPDATE SET secret = excluded.secret",
                 [(no, log, block, secret) for (log, block), secret in sorted(admission.epoch_keys.items())],
             )
             now.many(
@@ -250,6 +258,29 @@ class SqlStore:
                 " ON CONFLICT (space, log, size) DO NOTHING",
                 [(no, log, x.size, x.root, x.signature) for log, x in sorted(admission.checkpoints.items())],
             )
+            if admission.erase:
+                self._erase(now, no, admission)
+
+    def _erase(self, now: _Transaction, no: int, admission: Admission) -> None:
+        for column, segment in (("core", Segment.CORE), ("detail", Segment.DETAIL), ("auth", Segment.AUTH)):
+            now.many(
+                f"UPDATE record_leaves SET {column} = NULL WHERE space = ? AND log = ? AND idx = ?",
+                [(no, one.log, one.index) for one in admission.erase if one.segments & segment],
+            )
+        now.rows("DELETE FROM record_waiting WHERE space = ?", no)
+        for name, *row in now.rows(f"SELECT no, {_ASIDE_LIST} FROM record_aside WHERE space = ?", admission.space):
+            row[-1] = b""
+            now.rows("UPDATE record_aside SET body = ?, row_hash = ? WHERE no = ?", b"", rules.row_hash(row), name)
+        self._remember(now, rules.due_name(admission.space), b"")
+
+    def purge(self) -> bool:
+        due = [name for name in self.remembered() if name.startswith(rules.PURGE_DUE)]
+        if due:
+            with self._connection() as connection:
+                self._driver.purge(connection)
+            with self._transaction(write=True) as now:
+                now.many("DELETE FROM record_meta WHERE name = ?", [(f"node:{name}",) for name in due])
+        return bool(due)
 
     # What waits, and what was refused
 
@@ -321,13 +352,16 @@ class SqlStore:
 
     def remember(self, name: str, value: bytes) -> None:
         with self._transaction(write=True) as now:
-            now.rows(
-                "INSERT INTO record_meta (name, value, row_hash) VALUES (?, ?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET value = excluded.value, row_hash = excluded.row_hash",
-                f"node:{name}",
-                value,
-                rules.row_hash((f"node:{name}", value)),
-            )
+            self._remember(now, name, value)
+
+    def _remember(self, now: _Transaction, name: str, value: bytes) -> None:
+        now.rows(
+            "INSERT INTO record_meta (name, value, row_hash) VALUES (?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value, row_hash = excluded.row_hash",
+            f"node:{name}",
+            value,
+            rules.row_hash((f"node:{name}", value)),
+        )
 
     def recall(self, name: str) -> bytes | None:
         with self._transaction(write=False) as now:

@@ -101,6 +101,7 @@ class Sqlite:
         try:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA secure_delete=ON")  # zeros over what is deleted: see ``purge``
             if mode == "rw":
                 self._switch_to_wal(connection)
             connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
@@ -188,6 +189,19 @@ class Sqlite:
             return shutil.disk_usage(self.path.parent).free
         except OSError as error:
             raise rules.disk_unavailable(error, self.path) from error
+
+    def purge(self, connection: _Connection) -> None:
+        """Write the file anew without its free space, and empty the journal.
+
+        ``secure_delete`` alone would miss what another program freed in the same file, or an older version of ours.
+
+        Raises:
+            StoreUnavailableError: ``store-locked``: somebody reads what the journal still has to keep for them.
+        """
+        connection.execute("VACUUM")
+        ((busy, _, _),) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if busy:
+            raise StoreUnavailableError("store-locked", **self.facts(), reason="the journal is being read")
 
     def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:
         """Return our error for SQLite's; one that no outside cause explains is a broken promise of ours.

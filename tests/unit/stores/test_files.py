@@ -167,7 +167,7 @@ def one_table_less(path: Path) -> None:
 
 
 def test_files_of_a_newer_program_are_left_alone(store: FileStore, space: bytes, folder: Path):
-    (folder / "heads.cbor").write_bytes(canonical.encode([2, "who knows"]))
+    (folder / "heads.cbor").write_bytes(canonical.encode([3, "who knows"]))
     (folder.parent / "book.cbor").write_bytes(canonical.encode([2, "who knows"]))
     for ask in (lambda: store.load(space), lambda: store.append(growth(space, {0: 2}, l0=1)), store.peers):
         with pytest.raises(StoreUnavailableError) as refused:
