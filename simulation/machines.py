@@ -76,18 +76,20 @@ def _public(name: str) -> bytes:
     return signing.public_key(_seed(name))
 
 
-def officer_key(name: str) -> bytes:
-    """Return the public key of the officer called ``name``."""
-    _OFFICERS[_public(name)] = name
-    return _public(name)
+@dataclass(frozen=True)
+class OfficersKey:
+    """The key of the officer called ``name``, opened for one act."""
+
+    name: str
+
+    @property
+    def public(self) -> bytes:
+        return _public(self.name)
+
+    def sign(self, message: bytes) -> bytes:
+        return signing.sign(_seed(self.name), message)
 
 
-def officer_signs(key: bytes, message: bytes) -> bytes:
-    """Return the signature of the officer with the public ``key``, who has it in the head, as it were."""
-    return signing.sign(_seed(_OFFICERS[key]), message)
-
-
-_OFFICERS: dict[bytes, str] = {}
 _MARK = b"sealed in a simulation\n"
 
 
