@@ -400,14 +400,32 @@ _LOCAL = {
         "This node came back from a backup, and nobody has told it yet what it had signed after that. Until then it "
         "signs nothing: it could be a second history of its own log, which every partner would refuse.",
         "Exchange with a partner, or by courier file there and back. If nobody can be reached, ask for a new writer: "
-        "tallystick writer ask.",
+        "tallystick recover ask.",
     ),
     "restored-still-missing": Message(
         "This node came back from a backup, and a partner holds {entries} entries of it that are not here again yet. "
         "Until then it signs nothing.",
         "Exchange again, or read the partner's next courier file. If they do not come, ask for a new writer: "
-        "tallystick writer ask.",
+        "tallystick recover ask.",
     ),
+    "not-behind": Message("No log of this node is closed under {agreement}.", "There is nothing to recover."),
+    "recover-needs-hearing": Message(
+        "This node keeps the root key of its party, and the log that would grant a new writer is closed too.",
+        "Somebody has to tell what it holds: exchange, a courier file there and back, or by telephone: tallystick "
+        "recover told.",
+    ),
+    "recover-not-ours": Message(
+        "{node} asks for a writer in the place of one that your party did not grant under this agreement.",
+        "Check who sent the request.",
+    ),
+    "recover-done-already": Message("The new key of {node} is granted already.", "Send it the answer again."),
+    "recover-waits": Message(
+        "The new key is not granted under every agreement yet.", "Take in the answer for each: tallystick recover take."
+    ),
+    "not-all-told": Message(
+        "The closed logs are {logs}, and not each of them was named.", "Ask for the size of each, also when it is 0."
+    ),
+    "log-size-wrong": Message("“{text}” is not a log and its size.", "Write both with an equals sign: 17=204."),
     "clock-behind": Message(
         "This machine's clock says {now}, and there is an entry of {newest} here already. Nothing is signed by such a "
         "clock.",
@@ -754,6 +772,10 @@ _REMOTE = {
     ),
     "answer-too-large": Message(
         "The answer of {url} is larger than is accepted: {limit} bytes.", "Call the partner's administrator."
+    ),
+    "recover-unreadable": Message("This is not a request for a new writer.", "Ask the node's people to send it again."),
+    "recover-signature": Message(
+        "A signature on the request of {party} does not fit.", "It was changed on the way. Ask for it again."
     ),
     "courier-empty": Message("There is no bundle in the courier file.", "Ask the partner to write it again."),
     "sealed-for-others": Message(

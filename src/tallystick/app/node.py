@@ -295,7 +295,12 @@ class Desk:
         """
         with self.lock:
             state = self.restored
-            if state is None or not state.heard or state.missing(self.space.sizes()):
+            if state is None:
+                return
+            if not self._closed_by(state):  # its logs are left to a new writer (``recover``)
+                restored.keep(self.store, self.id, None)
+                return
+            if not state.heard or state.missing(self.space.sizes()):
                 return
             if set(others) - state.heard - state.tried:
                 return

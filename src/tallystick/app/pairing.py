@@ -168,7 +168,7 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
         LocalError: ``key-id-differs``, ``same-party``, ``unknown-profile``, ``already-paired``, ``already-asked`` (the
             partner waits in the pending box: confirm it instead), or ``genesis-not-possible``.
     """
-    _same_key_id(partner.root_key, compared_key_id)
+    require_same_key_id(partner.root_key, compared_key_id)
     if partner.party == node.settings.party:
         raise LocalError("same-party", party=partner.party)
     terms = _terms(profile)
@@ -274,7 +274,7 @@ def confirm(node: Node, peer_id: str, *, compared_key_id: str) -> Desk:
     peer = _pending(node, peer_id)
     assert peer.root_key is not None
     assert peer.genesis is not None
-    _same_key_id(peer.root_key, compared_key_id)
+    require_same_key_id(peer.root_key, compared_key_id)
     genesis = Genesis.read(peer.genesis)
     desk = _adopt(node, genesis)
     node.store.put_peer(replace(peer, status=PeerStatus.CONFIRMED))
@@ -385,6 +385,7 @@ def _plain(key_id: str) -> str:
     return "".join(c for c in key_id.upper() if c.isalnum()).translate(_READ_AS)
 
 
-def _same_key_id(root_key: bytes, compared: str) -> None:
-    if _plain(compared) != signing.readable_id(root_key).replace("-", ""):
+def require_same_key_id(key: bytes, compared: str) -> None:
+    """Raise LocalError ``key-id-differs`` unless ``compared``, heard or read by an administrator, names ``key``."""
+    if _plain(compared) != signing.readable_id(key).replace("-", ""):
         raise LocalError("key-id-differs", expected_shape=signing.readable_id(bytes(32)))

@@ -70,7 +70,7 @@ def revocation(desk: Desk, grant: int, reason: Reason) -> Draft:
         Cut(log=log, size=size, root=desk.space.root(log, size))
         for log in desk.space.sizes()
         if log >= PARTIES_MAX and party_of(log) == desk.party
-        for size in (_up_to_last_act(desk, log),)
+        for size in (up_to_last_act(desk, log),)
     )
     return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))
 
@@ -106,7 +106,7 @@ def rotation(desk: Desk, grant: int, officer_key: bytes) -> Draft:
     )
 
 
-def _up_to_last_act(desk: Desk, log: int) -> int:
+def up_to_last_act(desk: Desk, log: int) -> int:
     """Return where a cut of all that comes after stands; what follows the last act is acknowledgements.
 
     The admin log sees every act before it says anything, so the partner can check the root.

@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "export": ("verify:export", "Write an agreement's logs into a new FOLDER for an auditor."),
     "backup": ("keep:backup", "Copy this node into a new FOLDER while it works."),
     "restore": ("keep:restore", "Make a node in --node from the backup in FOLDER."),
+    "recover": ("recover:recover_", "Let a node sign again that came back from a backup."),
     "drill": ("keep:drill", "Try the backup in FOLDER: put it back elsewhere, check it, compare it."),
 })  # fmt: skip
 

@@ -80,6 +80,19 @@ class KeyFolder:
             path.unlink(missing_ok=True)  # half a key would only be in the way of a whole one
             raise rules.disk_unavailable(error, path) from error
 
+    def put_in_place(self, new: str, name: str) -> None:
+        """Let the key ``new`` be ``name`` from now on; the old one stays beside it, as ``name-old`` and a number."""
+        number = next(n for n in range(1, 1000) if not self.has(f"{name}-old-{n}"))
+        try:
+            self._path(name).rename(self._path(f"{name}-old-{number}"))
+            self._path(new).rename(self._path(name))
+            rules.sync_folder(self._folder)
+        except OSError as error:
+            raise rules.disk_unavailable(error, self._path(name)) from error
+        finally:
+            self._secrets.clear()
+            self._public.clear()
+
     def has(self, name: str) -> bool:
         return self._path(name).exists()
 
