@@ -323,6 +323,7 @@ def test_refused_bytes_are_kept_with_their_reason_newest_first(store: Store):
         Aside(None, 2000, "wrong-agreement", {}, 6, rules.sha256(b"hello?"), b"hello?"),
         Aside(SPACE, 1000, "bad-signature", facts, 6, rules.sha256(b"forged"), b"forged"),
     )
+    assert store.aside_brief() == tuple(dataclasses.replace(old, body=b"") for old in store.aside())
 
 
 def test_the_same_refusal_again_replaces_the_first(store: Store):

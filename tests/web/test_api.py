@@ -239,6 +239,7 @@ def test_the_status_says_whether_the_partner_has_heard(ship: Program, director: 
         "in_step": False,
         "partner_has_not_acknowledged": 1,
         "findings": 0,
+        "alarms": 0,
     }
     director.exchange()
     assert ship.get("status").json()["in_step"] is True

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
+from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.core import canonical
 from tallystick.core.entries import LOGS_MAX, Attest, Draft, Entry, Fork, Held, Kind, Redact, Segment
@@ -129,7 +130,7 @@ def attest_if_due(desk: Desk) -> Entry | None:
     """Say what this node makes of the entries it holds, if ``is_due`` and it may sign; return what was said."""
 
     def stage() -> Admission | None:
-        if not is_due(desk) or desk.closed_logs:
+        if not is_due(desk) or not _may_sign(desk):
             return None
         logs = sizes_to_attest(desk)
         if len(logs) > LOGS_MAX:
@@ -142,6 +143,11 @@ def attest_if_due(desk: Desk) -> Entry | None:
     return admission.entries[-1] if admission is not None else None
 
 
+def _may_sign(desk: Desk) -> bool:
+    """Return whether this node is not behind itself, and has a clock that can be right."""
+    return not desk.closed_logs and timekeeping.trouble(desk) is None
+
+
 def _draft(desk: Desk, logs: Logs, record: Record) -> Admission:
     body = Attest(logs, PROFILE, record.digest, record.ledger.digest)
     return desk.space.draft(desk.log, [Draft(body)], desk.clock.now(), desk.epoch_key(desk.log))
@@ -152,7 +158,7 @@ def _contradict(desk: Desk, logs: Logs, record: Record) -> bool:
 
     def stage() -> Admission | None:
         own = desk.fold.attests.get(desk.log)
-        if desk.closed_logs or (own is not None and isinstance(own.body, Attest) and own.body.logs == logs):
+        if not _may_sign(desk) or (own is not None and isinstance(own.body, Attest) and own.body.logs == logs):
             return None
         return _draft(desk, logs, record)
 

@@ -54,7 +54,7 @@ _MONEY = frozenset({"accrued", "amount", "ceiling", "charges", "limit", "sum", "
 _DAYS = frozenset({
     "delivered_on", "need_from", "need_to", "received_on", "until", "valid_from", "valid_to", "valid_until",
 })  # fmt: skip
-_INSTANTS = frozenset({"claimed", "other_claimed"})
+_INSTANTS = frozenset({"claimed", "other_claimed", "since"})
 
 
 def _code(members: type[IntEnum]) -> Callable[[int], str]:
@@ -532,6 +532,22 @@ _LOCAL = {
         "{party} has adopted the agreement already; a proposal cannot be withdrawn any more.", "There is nothing to do."
     ),
     "unknown-profile": Message("There is no profile “{profile}”.", "Profiles: {known}."),
+    "digests-unreadable": Message(
+        "This is not a list of order digests, or it was cut short: line {line} does not read.",
+        "Ask the partner for what tallystick digest --orders writes.",
+    ),
+    "digests-elsewhere": Message(
+        "The list of digests is of another agreement than {agreement}.", "Name its agreement with --agreement."
+    ),
+    "digests-other-rules": Message(
+        "The partner's program reads by other rules ({theirs}) than this one ({ours}): nothing can be compared.",
+        "Bring both nodes to the same version.",
+    ),
+    "digests-not-comparable": Message(
+        "The list is of entries that cannot be read again here: {why}.",
+        "Exchange, or read the partner's next courier file; then ask for a new list.",
+    ),
+    "no-such-alarm": Message("There is no such alarm any more.", "Look at the alarms again."),
     "no-such-knock": Message("Nobody of that name is waiting.", "Look into the pending box again."),
     "plain-http-refused": Message(
         "{url} is not on this machine and not protected by TLS.",
@@ -828,6 +844,32 @@ _REMOTE = {
     ),
 }
 
+_ALARMS = {
+    "divergence": Message(
+        "The node {writer} of {party} holds the same entries as this one and comes to another record. One of the two "
+        "programs is wrong.",
+        "Rely on no figure before it is known which. The two nodes compare their orders at the next visit; by courier, "
+        "send the partner what tallystick digest --orders writes.",
+    ),
+    "divergence-order": Message(
+        "The node {writer} of {party} holds the same entries as this one and comes to another record. The first order "
+        "that differs is {number}, of {orders} in all. One of the two programs is wrong.",
+        "Compare that order with the partner, entry by entry, and see whether both run the same version. Rely on no "
+        "figure of it before; what is signed is not touched.",
+    ),
+    "divergence-beside-orders": Message(
+        "The node {writer} of {party} holds the same entries as this one and comes to another record, though every "
+        "order is the same on both: what differs is told beside them, or the sums of the books.",
+        "See whether both run the same version, and report it: one of the two programs is wrong.",
+    ),
+    "acknowledgement-withheld": Message(
+        "The node {writer} of {party} was given our entry {entry} on {since}, has signed acts since, and has not "
+        "acknowledged it.",
+        "Call the partner: it may later say that it had not known. Keep this node's backups, and hand the entry over "
+        "by another way that leaves a trace.",
+    ),
+}
+
 _WORLD = {
     "store-error": Message("The database does not do its work.", "Nothing was half-written. See the log."),
     "head-moved": Message(
@@ -903,4 +945,6 @@ _PEOPLE = {
     "too-many-passkeys": Message("You have {most} passkeys already.", "Remove one that you no longer use."),
 }
 
-MESSAGES: Mapping[str, Message] = MappingProxyType(_FINDINGS | _LOCAL | _DEMO | _CHECKS | _REMOTE | _WORLD | _PEOPLE)
+MESSAGES: Mapping[str, Message] = MappingProxyType(
+    _FINDINGS | _LOCAL | _DEMO | _CHECKS | _REMOTE | _ALARMS | _WORLD | _PEOPLE
+)

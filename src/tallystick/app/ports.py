@@ -191,6 +191,10 @@ class EntryStore(Protocol):
         """Return what was set aside, newest first."""
         ...
 
+    def aside_brief(self) -> tuple[Aside, ...]:
+        """Return the same without the bytes (``body`` is empty): quick, for what is drawn often."""
+        ...
+
     def remember(self, name: str, value: bytes) -> None:
         """Keep a small fact about this node under ``name``, replacing what was there."""
         ...

@@ -21,6 +21,7 @@ EXIT_OK = 0
 EXIT_DOES_NOT_HOLD = 1  # what was to be verified is not what it must be
 EXIT_LOCAL = 2  # we asked for something that cannot be, or mistyped it
 EXIT_REMOTE = 3  # what a partner sent is not acceptable
+EXIT_ALARM = 4  # there is an alarm: someone lies, a program is wrong, or something was refused
 EXIT_INTERNAL = 70  # a broken promise inside
 EXIT_WORLD = 75  # the disk, the database, the line: try again
 EXIT_NOT_ALLOWED = 77
@@ -31,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "serve": ("serve:serve", "Run the node: pages, API, partners' door and background exchange."),
     "demo": ("showcase:demo", "Build and run two paired nodes with a year of history."),
     "status": ("status:status", "Tell how this node and its partners stand."),
+    "alarms": ("alarms:alarms", "List alarms: two histories, two readings, what was refused."),
     "clock": ("status:clock", "Tell whether this machine's clock fits the record."),
     "pair": ("pair:pair", "Come to keep a record together with a partner's node."),
     "sync": ("exchange:sync", "Exchange news with partners over the network, now."),
@@ -89,8 +91,8 @@ def cli(ctx: click.Context, node: Path, agreement: str | None) -> None:
     """A shared, signed record of mutual logistic support.
 
     Every command works on the node in --node. Exit codes: 0 done, 1 what was verified does not hold, 2 not possible as
-    asked, 3 a partner's bytes are not acceptable, 70 a mistake in this program, 75 the disk, database or line (try
-    again), 77 not allowed.
+    asked, 3 a partner's bytes are not acceptable, 4 there is an alarm, 70 a mistake in this program, 75 the disk,
+    database or line (try again), 77 not allowed.
     """
     from tallystick.cli.shell import Shell
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from tallystick.app import health, messages, read, timekeeping
+from tallystick.app import alarms, attest, digests, health, messages, read, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import Peer
+from tallystick.cli.alarms import end_quietly_if
 from tallystick.cli.orders import find_order
-from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, say, table, tell
+from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, tell
 from tallystick.core import signing
 
 
@@ -26,9 +28,17 @@ def _agreement(desk: Desk) -> dict[str, Any]:
         "in_step": step.in_step,
         "not_acknowledged": step.theirs_missing,
         "last_heard_at": iso(step.last_heard_at),
+        "last_compared_at": iso(_compared_at(desk)),
+        "alarms": len(alarms.standing(desk)),
         "waiting": len(desk.store.waiting(desk.id)),
         "troubles": [error.code for error in health.of_desk(desk)],
     }
+
+
+def _compared_at(desk: Desk) -> int | None:
+    """Return when a partner's attestation agreed with ours last."""
+    known = attest.all_compared(desk).values()
+    return max((compared.same_at for compared in known if compared.same_at is not None), default=None)
 
 
 def _peer(peer: Peer) -> dict[str, Any]:
@@ -89,6 +99,8 @@ def status(shell: Shell, as_json: bool) -> None:
                 "digest": agreement["digest"],
                 "partner": held,
                 "last heard": agreement["last_heard_at"],
+                "last compared": agreement["last_compared_at"],
+                "alarms": f"{agreement['alarms']}: see tallystick alarms" if agreement["alarms"] else "",
                 "waiting": f"{agreement['waiting']} bundles for what comes before them" if agreement["waiting"] else "",
             }
         )
@@ -127,21 +139,46 @@ def clock(shell: Shell, right: bool, as_json: bool) -> None:
 
 @click.command()
 @click.option("--order", "wanted", metavar="NUMBER", help="Of one order only: its number or its entry.")
+@click.option("--orders", is_flag=True, help="A list of all orders, for the partner's --compare.")
+@click.option("--compare", type=click.Path(path_type=Path), help="A list that the partner made with --orders.")
 @json_option
 @pass_shell
-def digest(shell: Shell, wanted: str | None, as_json: bool) -> None:
+def digest(shell: Shell, wanted: str | None, orders: bool, compare: Path | None, as_json: bool) -> None:
     """Print the digest of the record, to compare with the partner's.
 
-    Two nodes that hold the same entries print the same digest.
+    Two nodes that hold the same entries print the same digest. When they do not, --orders and --compare find the first
+    order that differs without a line between the nodes.
     """
+    if compare is not None:
+        _compare(shell, compare, as_json)
+        return
+    if orders:
+        say(digests.write_list(shell.desk).rstrip("\n"))
+        return
     if wanted is not None:
-        desks = [(shell.desk, shell.desk.record.order_digest(find_order(shell.desk, wanted).order_id))]
+        told = [(shell.desk, shell.desk.record.order_digest(find_order(shell.desk, wanted).order_id))]
     else:
-        desks = [(desk, desk.record.digest) for desk in shell.desks]
+        told = [(desk, desk.record.digest) for desk in shell.desks]
     if as_json:
         print_json(
-            [{"agreement": desk.name, "entries": desk.record.entry_count, "digest": d.hex()} for desk, d in desks]
+            [{"agreement": desk.name, "entries": desk.record.entry_count, "digest": d.hex()} for desk, d in told]
         )
         return
-    for desk, d in desks:
+    for desk, d in told:
         say(f"{d.hex()}  {desk.name}")
+
+
+def _compare(shell: Shell, path: Path, as_json: bool) -> None:
+    """Compare a partner's list with our record of the same entries; the exit code tells whether they are the same."""
+    text = read_file(path, limit=digests.LIST_MAX, what="list of digests").decode("utf-8", "replace")
+    found = digests.compare_list(shell.desk, text)
+    if as_json:
+        odd = [str(order_id) for order_id in found.orders]
+        print_json({"compared": found.compared, "same": found.same, "first": found.number, "differ": odd})
+    elif found.same:
+        say(f"{found.compared} orders: the same on both nodes.")
+    elif found.orders:
+        say(f"{len(found.orders)} of {found.compared} orders differ. The first is {found.number} ({found.orders[0]}).")
+    else:
+        say(f"{found.compared} orders are the same on both nodes; what is told beside them differs.")
+    end_quietly_if(found.same)

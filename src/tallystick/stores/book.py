@@ -134,6 +134,9 @@ class BookStore(ABC):
         with self._book(write=False) as book:
             return tuple(reversed(book.aside))
 
+    def aside_brief(self) -> tuple[Aside, ...]:
+        return tuple(replace(old, body=b"") for old in self.aside())
+
     def remember(self, name: str, value: bytes) -> None:
         with self._book(write=True) as book:
             book.facts[name] = value

@@ -335,18 +335,15 @@ class SqlStore:
     def aside(self) -> tuple[Aside, ...]:
         with self._transaction(write=False) as now:
             found = self._hashed(now, "record_aside", "ORDER BY no DESC")
-        return tuple(
-            Aside(
-                space=space or None,
-                at=at,
-                code=code,
-                facts=rules.facts_from(facts),
-                size=size,
-                digest=digest,
-                body=body,
-            )
-            for space, at, code, facts, size, digest, body in found
-        )
+        return tuple([_aside(row) for row in found])
+
+    def aside_brief(self) -> tuple[Aside, ...]:
+        with self._transaction(write=False) as now:
+            found = now.rows("SELECT space, at, code, facts, size, digest FROM record_aside ORDER BY no DESC")
+        try:
+            return tuple([_aside((*row, b"")) for row in found])
+        except (ValueError, TypeError) as error:
+            raise self._damaged("record_aside") from error
 
     # Facts of this node, and its peers
 
@@ -536,3 +533,16 @@ class SqlStore:
             for name, *row in now.rows(f"SELECT {key}, {', '.join(columns)} FROM {table}"):
                 now.rows(f"UPDATE {table} SET row_hash = ? WHERE {key} = ?", rules.row_hash(row), name)
         now.rows("UPDATE record_meta SET value = ? WHERE name = 'schema'", b"%d" % TABLES)
+
+
+def _aside(row: tuple[Any, ...]) -> Aside:
+    space, at, code, facts, size, digest, body = row
+    return Aside(
+        space=space or None,
+        at=at,
+        code=code,
+        facts=rules.facts_from(facts),
+        size=size,
+        digest=digest,
+        body=body,
+    )

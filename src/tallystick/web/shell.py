@@ -35,6 +35,7 @@ class Standing:
     in_step: bool | None  # None: nobody has compared yet
     partner: str = ""  # its name
     heard_at: int | None = None  # when the partner was last heard, seconds since 1970 UTC
+    alarms: int = 0  # that nobody has put away
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ PLACES = (
     Place("/partner/", _("Partner")),
     Place("/people/", _("People"), frozenset({Duty.ADMINISTRATOR})),
 )
+ALARMS = Place("/alarms/", _("Alarms"))  # shown when there is one, to those who may read
 
 _standing: Callable[[HttpRequest], Standing | None] | None = None
 
@@ -81,16 +83,20 @@ def context(request: HttpRequest) -> dict[str, Any]:
     person = getattr(request, "person", None)
     here = max((p for p in PLACES if request.path.startswith(p.path)), key=lambda p: len(p.path), default=None)
     if here is PLACES[0] and request.path != "/":
-        here = None
+        here = ALARMS if request.path == ALARMS.path else None
     theme = request.COOKIES.get(settings.THEME_COOKIE_NAME, "")
     held = person.duties_held if person else frozenset()
+    standing = _standing(request) if _standing and person else None
+    places = [p for p in PLACES if not p.duties or p.duties & held] if person else []
+    if held and (here is ALARMS or (standing and standing.alarms)):
+        places.append(ALARMS)
     return {
         "node": settings.NODE,
         "person": person,
-        "places": [(p, p is here) for p in PLACES if not p.duties or p.duties & held] if person else [],
+        "places": [(p, p is here) for p in places],
         "theme": theme if theme in THEMES else "",
         "edge": edge(settings.NODE.party),
-        "standing": _standing(request) if _standing and person else None,
+        "standing": standing,
         "demo_now": now() if settings.NODE.demo_clock_path else None,
         "version": __version__,
     }

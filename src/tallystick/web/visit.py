@@ -40,7 +40,7 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
 
         result = exchange.sync(desk, post, answerer, holds=holds, others=others, compare=compare)
         if attest.compare(desk):  # a difference was found, and our side of it signed: the partner hears it now
-            result = exchange.sync(desk, post, answerer, holds=result.holds, others=others)
+            result = exchange.sync(desk, post, answerer, holds=result.holds, others=others, compare=compare)
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)
         note(node, peer.peer_id, tried_at=now, error=error.code)

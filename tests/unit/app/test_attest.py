@@ -9,7 +9,7 @@ import pytest
 from tests.nodes import MEMORY, agreed, in_step, paired, request
 from tests.wrong import break_fold, three_orders
 
-from tallystick.app import attest, write
+from tallystick.app import attest, timekeeping, write
 from tallystick.app.attest import ATTEST_SECONDS, Result
 from tallystick.app.node import Desk
 from tallystick.app.restored import Why
@@ -94,14 +94,22 @@ def test_an_attestation_is_no_news_to_attest(director: Director):
     assert in_step(director)
 
 
-def test_a_clock_that_was_years_ahead_does_not_stop_attesting(director: Director):
+def test_a_clock_that_was_months_ahead_does_not_stop_attesting(director: Director):
     request(director)
     desk = director.desk("JP")
-    director.clock.instant += 20 * 365 * DAY
+    director.clock.instant += 300 * DAY
     assert attest.attest_if_due(desk) is not None
-    director.clock.instant -= 20 * 365 * DAY
+    timekeeping.say_it_is_right(director.nodes["JP"])
+    director.clock.instant -= 299 * DAY
+    timekeeping.say_it_is_right(director.nodes["JP"])
     request(director)
     assert attest.attest_if_due(desk) is not None
+
+
+def test_a_clock_that_cannot_be_right_attests_nothing(director: Director):
+    request(director)
+    director.clock.instant += 20 * 365 * DAY
+    assert attest.attest_if_due(director.desk("JP")) is None
 
 
 def test_a_node_that_came_back_from_a_backup_attests_nothing(director: Director):

@@ -18,6 +18,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.params.functions import Header, Query
 
 from tallystick import __version__
+from tallystick.app import alarms as app_alarms
 from tallystick.app import export, fields, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
@@ -179,6 +180,7 @@ def status(request: HttpRequest) -> shapes.StatusShape:
         in_step=step.in_step,
         partner_has_not_acknowledged=step.theirs_missing,
         findings=len(desk.record.findings),
+        alarms=len(app_alarms.standing(desk)),
     )
 
 
@@ -234,6 +236,12 @@ def entry(request: HttpRequest, name: shapes.EntryName) -> shapes.EntryShape:
 def findings(request: HttpRequest) -> list[shapes.FindingShape]:
     """What someone should look at."""
     return [shapes.FindingShape.of(finding) for finding in _desk(request).record.findings]
+
+
+@api.get("alarms", response={200: list[shapes.AlarmShape], **_PROBLEMS})
+def alarms(request: HttpRequest) -> list[shapes.AlarmShape]:
+    """What the operator must hear of: two histories, two readings, what was refused. Those put away come last."""
+    return [shapes.AlarmShape.of(alarm) for alarm in app_alarms.gather(_desk(request))]
 
 
 @api.get("ledger/balances", response={200: list[shapes.BalanceShape], **_PROBLEMS})

@@ -9,8 +9,9 @@ from ninja import Schema
 from pydantic import Field, StringConstraints
 
 from tallystick.app import fields, read
+from tallystick.app.alarms import Alarm
 from tallystick.app.index import OrderRow
-from tallystick.app.messages import sentence
+from tallystick.app.messages import fill, message, sentence
 from tallystick.core import calendar
 from tallystick.core.entries import BODIES, DESK_KINDS
 from tallystick.core.findings import Finding
@@ -282,6 +283,40 @@ class StatusShape(Schema):
     in_step: bool
     partner_has_not_acknowledged: int
     findings: int
+    alarms: int = Field(description="That nobody has put away.")
+
+
+class AlarmShape(Schema):
+    id: str
+    sort: str
+    code: str
+    at: dt.datetime
+    party: str
+    happened: str
+    remedy: str
+    entry: str | None
+    order: str | None
+    evidence: list[str] = Field(description="Signed notes, as text.")
+    digest: str = Field(description="SHA-256 of refused bytes, hexadecimal; else empty.")
+    put_away_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> AlarmShape:
+        told = message(alarm.code)
+        return cls(
+            id=alarm.id,
+            sort=alarm.sort,
+            code=alarm.code,
+            at=dt.datetime.fromtimestamp(alarm.at, dt.UTC),
+            party=alarm.party,
+            happened=fill(told.happened, alarm.facts),
+            remedy=fill(told.remedy, alarm.facts),
+            entry=str(alarm.entry) if alarm.entry else None,
+            order=str(alarm.order) if alarm.order else None,
+            evidence=[item.text for item in alarm.evidence],
+            digest=alarm.digest.hex(),
+            put_away_at=None if alarm.seen_at is None else dt.datetime.fromtimestamp(alarm.seen_at, dt.UTC),
+        )
 
 
 class BalanceShape(Schema):

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, QueryDict
 
-from tallystick.app import read
+from tallystick.app import alarms, read
 from tallystick.app.node import Desk, Node
 from tallystick.app.read import Reader
 from tallystick.core.entries import Duty
@@ -108,6 +108,7 @@ def standing(request: HttpRequest) -> Standing | None:
         if desk is None:
             return None
         step = read.in_step(desk)
+        raised = len(alarms.standing(desk))
     except TallystickError:
         return None  # the page itself says what is wrong
     return Standing(
@@ -115,4 +116,5 @@ def standing(request: HttpRequest) -> Standing | None:
         in_step=None if step.last_heard_at is None else step.in_step,
         partner=formats.party(desk.party_code(desk.partners[0])),
         heard_at=step.last_heard_at,
+        alarms=raised,
     )

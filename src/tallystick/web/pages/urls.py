@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 _FOLDERS = (
-    "home", "orders", "pier", "ledger", "agreement", "pricelists", "partner", "people", "findings", "demo",
+    "home", "orders", "pier", "ledger", "agreement", "pricelists", "partner", "people", "findings", "alarms", "demo",
 )  # fmt: skip
 
 urlpatterns = [path("", include(f"tallystick.web.pages.{folder}.urls")) for folder in _FOLDERS]

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from tallystick.app import courier, pairing, read
+from tallystick.app import attest, courier, pairing, read
+from tallystick.app.attest import Compared
 from tallystick.app.messages import Message
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Aside, Peer, PeerStatus
@@ -37,7 +38,7 @@ UNANSWERED = "not-yet-confirmed"  # what a node says until its administrator has
 
 @dataclass(frozen=True, slots=True)
 class PeerRow:
-    """``behind`` is what the partner has not acknowledged of ours; None before there is an agreement."""
+    """``step`` and ``compared`` are how its records and ours stand; None before there is an agreement."""
 
     peer: Peer
     desk: Desk | None
@@ -45,6 +46,7 @@ class PeerRow:
     key_id: str
     trouble: Message | None
     waiting: int
+    compared: Compared | None
 
     @property
     def badge(self) -> str:
@@ -68,9 +70,15 @@ def peer_rows(node: Node, statuses: frozenset[PeerStatus]) -> list[PeerRow]:
                 key_id=signing.readable_id(peer.root_key) if peer.root_key else "",
                 trouble=_trouble(peer),
                 waiting=len(node.store.waiting(desk.id)) if desk is not None else 0,
+                compared=_compared(desk, peer),
             )
         )
     return rows
+
+
+def _compared(desk: Desk | None, peer: Peer) -> Compared | None:
+    log = desk.space.log_of(peer.writer_key) if desk is not None and peer.writer_key is not None else None
+    return attest.last(desk, log) if desk is not None and log is not None else None
 
 
 def _trouble(peer: Peer) -> Message | None:
