@@ -1,0 +1,241 @@
+"""The auditor's page judges as the program does: another implementation, with which it shares no code."""
+
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pyrage
+import pytest
+import zstandard
+from tests.browser.stage import hindrances
+from tests.evidence import changed, leaf_of, s1, s1_evidence
+from tests.needs import needs_chromium
+from tests.unit.app import test_evidence as variants
+from tools import auditor
+
+from tallystick.app import exchange
+from tallystick.app.verify_evidence import check
+from tallystick.core import canonical, signing
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ed25519.json").read_text())["cases"]
+
+
+def window(browser, *, width=1280, height=900, scheme="light"):
+    """Return the page as a file that was saved, and what went wrong or out of it, which must be nothing."""
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    page.told = []
+    page.on("console", lambda message: page.told.append(message.text))
+    page.on("pageerror", lambda error: page.told.append(str(error)))
+    page.on("request", lambda request: page.told.append(request.url) if request.url != auditor.PAGE.as_uri() else None)
+    page.goto(auditor.PAGE.as_uri())
+    return page
+
+
+@pytest.fixture(scope="module")
+def page(chromium_browser):
+    page = window(chromium_browser)
+    yield page
+    assert page.told == []
+    page.context.close()
+
+
+def file(name, data):
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+
+def judged(page, *files):
+    """Give files to the page; return its verdict, and (code, where) of what it found."""
+    page.reload()
+    page.set_input_files("#file", [file(f"{number}.evidence", data) for number, data in enumerate(files)])
+    page.wait_for_selector("#verdict")
+    found = page.eval_on_selector_all(
+        ".problems li", "rows => rows.map(row => [row.parentNode.className, row.dataset.code, row.dataset.where])"
+    )
+    return page.get_attribute("#verdict", "data-verdict"), found
+
+
+def faults(found):
+    return [(code, where) for kind, code, where in found if "fault" in kind]
+
+
+# ---- evidence
+
+
+def test_the_page_is_what_the_tool_writes():
+    written = auditor.PAGE.read_text(encoding="utf-8")
+    assert auditor.completed(written) == written, "run: python -m tools.auditor"
+    assert "default-src 'none'" in written
+    for way_out in ("fetch(", "XMLHttpRequest", "WebSocket", "import(", "http://www", "https://", "localStorage"):
+        assert way_out not in written.replace("http://www.w3.org/2000/svg", ""), way_out
+
+
+def test_the_evidence_of_an_order_holds_and_is_told(page):
+    verdict, found = judged(page, s1_evidence())
+    assert (verdict, faults(found)) == ("holds", [])
+    assert page.inner_text("#verdict") == "HOLDS"
+    assert page.evaluate("document.activeElement.id") == "verdict"
+    text = page.inner_text("#result")
+    for told in (
+        "Order JPIN/JP/2026/0007",
+        "closed",
+        "24,510,187.80",
+        "60 kg refused (spoiled)",
+        "Still open\nINR 0.00",
+    ):
+        assert told in text, told
+    assert page.locator(".timeline > li").count() == len(check(s1_evidence()).acts)
+
+
+def test_a_whole_file_leaves_nothing_out(page):
+    verdict, found = judged(page, s1_evidence(whole=True))
+    assert (verdict, [code for _, code, _ in found]) == ("holds", ["page-digest"])
+    assert "nothing was left out" in page.inner_text(".checks")
+
+
+BEYOND_THE_PAGE = {variants.other_digest, variants.other_finding}  # it says that it does not check these
+
+
+@pytest.mark.parametrize("change", variants.CHANGES, ids=lambda change: change.__name__)
+def test_what_was_changed_is_named_as_by_the_program(page, change):
+    data = changed(s1_evidence(), change)
+    verdict, found = judged(page, data)
+    if change in BEYOND_THE_PAGE:
+        assert verdict == "holds"
+        return
+    ours = {(problem.code, problem.where) for problem in check(data).problems if problem.weight == "fault"}
+    assert verdict == "does-not-hold"
+    assert ours & set(faults(found)), (ours, found)
+    assert page.inner_text("#verdict") == "DOES NOT HOLD"
+
+
+def test_a_flipped_byte_is_found(page):
+    data = s1_evidence()
+    digest = data.rindex(check(data).digest)
+    told = digest + 32  # behind it the journal, and findings that void nothing
+    for at in [*range(0, digest, 701), told + 20, told + 200]:
+        flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert judged(page, flipped)[0] != "holds", at
+
+
+def test_rules_of_another_version_are_not_judged(page):
+    def other_rules(value):
+        value[4][0] = "tallystick-record-9"
+
+    verdict, found = judged(page, changed(s1_evidence(), other_rules))
+    assert (verdict, faults(found)) == ("cannot-tell", [])
+
+
+def test_an_act_outside_its_warrant_cannot_count(page):
+    """Another officer of the same party, without the duty, is named in the receipt: the salt is known to the liar."""
+
+    def another_officer(value):
+        log, index = variants.receipt_ref()
+        core = leaf_of(value, log, index)[2][0]
+        fields = canonical.decode(core[1])
+        fields[0] = next(row[0] for row in variants.log_of(value, 1)[2] if len(row) == 3 and row[0] > 2)
+        core[1] = canonical.encode(fields)
+
+    verdict, found = judged(page, changed(s1_evidence(), another_officer))
+    assert verdict == "does-not-hold"
+    assert ("page-warrant", str(variants.receipt_ref())) in faults(found)
+
+
+# ---- courier files
+
+
+def bundles():
+    desk = s1().director.desk("JP")
+    return b"".join(exchange.news_for(desk, {})), desk.genesis.bytes
+
+
+def test_a_courier_file_is_rebuilt_and_told(page):
+    data, genesis = bundles()
+    verdict, found = judged(page, data, genesis)
+    assert (verdict, faults(found)) == ("holds", [])
+    assert "Order JPIN/JP/2026/0007" in page.inner_text("#result")
+    desk = s1().director.desk("JP")
+    roots = page.locator("#logs ~ .table-wrap .hash").all_inner_texts()
+    assert roots == [desk.space.root(log, size).hex() for log, size in desk.space.sizes().items()]
+
+
+def test_a_courier_file_needs_the_agreement(page):
+    verdict, found = judged(page, bundles()[0])
+    assert (verdict, [code for _, code, _ in found]) == ("cannot-tell", ["page-no-agreement"])
+
+
+def test_a_changed_courier_file_does_not_hold(page):
+    data, genesis = bundles()
+    for at in range(7, len(data), 401):
+        flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert judged(page, flipped, genesis)[0] != "holds", at
+    assert judged(page, data[:-1], genesis)[0] == "does-not-hold"
+
+
+def test_a_sealed_courier_file_opens_with_its_key(page):
+    data, genesis = bundles()
+    identity = pyrage.x25519.Identity.generate()
+    page.reload()
+    page.set_input_files("#file", [file("genesis.cbor", genesis)])
+    page.set_input_files("#file", [file("news.lmc.age", pyrage.encrypt(data, [identity.to_public()]))])
+    page.fill("#secret", str(pyrage.x25519.Identity.generate()))
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('state').textContent.includes('another key')")
+    page.fill("#secret", str(identity))
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#verdict")
+    assert page.inner_text("#verdict") == "HOLDS"
+    assert page.input_value("#secret") == ""
+
+
+# ---- what it is made of
+
+
+def test_signatures_are_judged_exactly_as_by_the_program(page):
+    judge = """async cases => {
+      const bytes = text => Uint8Array.from(text.match(/../g) ?? [], x => parseInt(x, 16)), found = [];
+      for (const {key, message, signature} of cases) found.push([
+        tallystick.keyIsAcceptable(bytes(key)),
+        await tallystick.verifySignature(bytes(key), bytes(message), bytes(signature))]);
+      return found; }"""
+    ours = []
+    for case in CASES:
+        key, message, signature = (bytes.fromhex(case[name]) for name in ("key", "message", "signature"))
+        acceptable = signing.key_is_acceptable(key)
+        ours.append([acceptable, acceptable and signing.verify(key, message, signature)])
+    assert page.evaluate(judge, CASES) == ours
+
+
+def test_what_zstd_packs_is_unpacked(page):
+    dictionary = auditor.DICTIONARY.read_bytes()
+    source = (Path(__file__).read_bytes() + bytes(3000) + bytes(range(256)) * 9) * 4
+    unpack = """([packed, plain]) => tallystick.hex(tallystick.sha256(tallystick.unzstd(
+      Uint8Array.from(atob(packed), c => c.charCodeAt(0)),
+      tallystick.readDictionary(plain ? new Uint8Array(0) : tallystick.WIRE_DICTIONARY))))"""
+    for size in (40, 3_000, len(source)):
+        for level in (1, 19):
+            for plain in (True, False):
+                made = zstandard.ZstdCompressor(
+                    compression_params=zstandard.ZstdCompressionParameters.from_level(
+                        level, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=0, write_dict_id=0
+                    ),
+                    dict_data=None if plain else zstandard.ZstdCompressionDict(dictionary),
+                ).compress(source[:size])
+                found = page.evaluate(unpack, [b64encode(made).decode(), plain])
+                assert found == page.evaluate(
+                    "data => tallystick.hex(tallystick.sha256(Uint8Array.from(atob(data), c => c.charCodeAt(0))))",
+                    b64encode(source[:size]).decode(),
+                )
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+def test_nothing_hinders_and_nothing_overflows(chromium_browser, width, scheme):
+    page = window(chromium_browser, width=width, scheme=scheme)
+    assert hindrances(page) == []
+    for data in (s1_evidence(), changed(s1_evidence(), variants.more_money)):
+        judged(page, data)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        # axe is loaded beside the page's own policy, which keeps everything else out
+        assert hindrances(page) == []
+    page.context.close()
