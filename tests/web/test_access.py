@@ -31,6 +31,7 @@ ROWS = {
     "welcome": (GET, {}, SIGNED_IN),
     "confirm": (GET, {}, SIGNED_IN),
     "me": (GET, {}, SIGNED_IN),
+    "signing-key": (GET, {}, SIGNED_IN),
     "passkey-remove": (POST, {"passkey_id": 1}, (302, 302, 302, 302, 302)),
     "elsewhere-end": (POST, {}, (302, 302, 302, 302, 302)),
     "theme": (POST, {}, (302, 302, 302, 302, 302)),
@@ -103,6 +104,7 @@ ROWS = {
     "warrant-new": (GET, {}, ADMINISTRATORS),
     "warrant-conflicts": (POST, {}, ADMINISTRATORS),
     "warrant-revoke": (GET, {"grant": 3}, ADMINISTRATORS),
+    "warrant-rotate": (GET, {"grant": 3}, ADMINISTRATORS),
     # the demo's clock: this node has none
     "demo-clock": (POST, {}, (302, 404, 404, 404, 404)),
     # programs

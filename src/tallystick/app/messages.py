@@ -642,6 +642,7 @@ _LOCAL = {
     "officer-key-damaged": Message(
         "The officer's key does not read.", "Restore it from your copy, or make a new key and have the warrant renewed."
     ),
+    "no-signing-key": Message("You have no signing key on this node.", "Make one on the page “My signing key”."),
     "passphrase-wrong": Message("That is not the passphrase of this key.", "Try again. Nobody else can open it."),
     "passphrase-too-short": Message(
         "The passphrase is too short: at least {least} characters.", "Several words are easier to remember than signs."

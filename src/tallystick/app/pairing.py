@@ -377,15 +377,7 @@ def _schema_hash() -> bytes:
     return hashlib.sha256(SCHEMA.encode()).digest()
 
 
-_READ_AS = str.maketrans("OIL", "011")  # Crockford's alphabet has no such letters: people write them for digits
-
-
-def _plain(key_id: str) -> str:
-    """Key ids are compared without the dashes and spaces people read past, and without regard to case."""
-    return "".join(c for c in key_id.upper() if c.isalnum()).translate(_READ_AS)
-
-
 def require_same_key_id(key: bytes, compared: str) -> None:
     """Raise LocalError ``key-id-differs`` unless ``compared``, heard or read by an administrator, names ``key``."""
-    if _plain(compared) != signing.readable_id(key).replace("-", ""):
+    if not signing.is_id_of(compared, key):
         raise LocalError("key-id-differs", expected_shape=signing.readable_id(bytes(32)))

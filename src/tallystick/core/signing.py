@@ -91,6 +91,14 @@ def readable_id(key: bytes) -> str:
     return "-".join(text[at : at + 4] for at in range(0, 16, 4))
 
 
+_READ_AS = str.maketrans("OIL", "011")  # Crockford's alphabet has no such letters: people write them for digits
+
+
+def is_id_of(told: str, key: bytes) -> bool:
+    """Return whether ``told`` is the readable id of ``key``, without the dashes and spaces people read past."""
+    return "".join(c for c in told.upper() if c.isalnum()).translate(_READ_AS) == readable_id(key).replace("-", "")
+
+
 def _decompress(encoding: bytes) -> _Point | None:
     """Return the point of a canonical encoding (RFC 8032, 5.1.3), or None."""
     number = int.from_bytes(encoding, "little")

@@ -125,6 +125,18 @@ class Passkey(models.Model):
         return self.name
 
 
+class SigningKey(models.Model):
+    """A person's own key for officers' signatures, sealed so that only the person opens it (``signing_keys``)."""
+
+    person = models.OneToOneField(Person, models.CASCADE, related_name="signing_key")
+    public = models.BinaryField(max_length=32, unique=True)
+    sealed = models.BinaryField(max_length=1024)
+    made_at = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"key of {self.person_id}"
+
+
 class FailedSignIn(models.Model):
     """A sign-in that failed: counted by name and by address, both only as digests, and forgotten after a while."""
 

@@ -27,7 +27,7 @@ from tallystick.app.ids import token
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
-from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SignInLink
+from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SigningKey, SignInLink
 from tallystick.web.people.sessions import SessionStore
 from tallystick.web.watch import ring
 
@@ -121,11 +121,17 @@ def appoint(
     return made
 
 
+def carry_over(space: bytes, grant: int, new: int) -> None:
+    """Let whoever holds the warrant at ``grant`` hold the one that goes on in its place."""
+    Appointment.objects.filter(space=space.hex(), grant=grant, active=True).update(grant=new)
+
+
 def dismiss(person: Person) -> None:
     """Let a person in no more, from the next click on; their links, passkeys and password end."""
     with transaction.atomic():
         person.links.filter(used_at=None).delete()
         person.passkeys.all().delete()
+        SigningKey.objects.filter(person=person).delete()
         person.appointments.filter(active=True).update(active=False)
         person.is_active = False
         person.set_unusable_password()
@@ -197,10 +203,10 @@ def sign_in(request: HttpRequest, username: str, password: str) -> Person | None
     Raises:
         LocalError: ``too-many-tries`` with the ``minutes`` to wait.
     """
-    _refuse_if_tired(request, username)
+    refuse_if_tired(request, username)
     person = authenticate(request, username=username, password=password) if settings.NODE.allow_passwords else None
     if not isinstance(person, Person):
-        _note_failure(request, username)
+        note_failure(request, username)
         known = Person.objects.filter(username=username.strip().lower()).values_list("username", flat=True).first()
         ring(request, "sign-in-failed", who=known or "")
         return None
@@ -215,11 +221,11 @@ def sign_out(request: HttpRequest) -> None:
 
 def check_password(request: HttpRequest, person: Person, password: str) -> bool:
     """Confirm a signed-in person by password; failures count like those of signing in."""
-    _refuse_if_tired(request, person.username)
+    refuse_if_tired(request, person.username)
     if settings.NODE.allow_passwords and person.check_password(password):
         confirm(request, way="password")
         return True
-    _note_failure(request, person.username)
+    note_failure(request, person.username)
     ring(request, "confirm-failed")
     return False
 
@@ -267,7 +273,8 @@ def _subjects(request: HttpRequest, username: str) -> tuple[tuple[str, int], tup
     )
 
 
-def _refuse_if_tired(request: HttpRequest, username: str) -> None:
+def refuse_if_tired(request: HttpRequest, username: str) -> None:
+    """Raise LocalError ``too-many-tries`` when this name, or anything from this address, failed too often."""
     since = clock.now() - FAIL_WINDOW
     for subject, most in _subjects(request, username):
         times = list(
@@ -279,7 +286,8 @@ def _refuse_if_tired(request: HttpRequest, username: str) -> None:
             raise LocalError("too-many-tries", minutes=max(1, -(-wait // 60)))
 
 
-def _note_failure(request: HttpRequest, username: str) -> None:
+def note_failure(request: HttpRequest, username: str) -> None:
+    """Count a wrong password or passphrase."""
     now = clock.now()
     FailedSignIn.objects.filter(at__lte=now - FAIL_WINDOW).delete()
     FailedSignIn.objects.bulk_create([FailedSignIn(subject=s, at=now) for s, _ in _subjects(request, username)])

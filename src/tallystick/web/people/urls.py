@@ -14,6 +14,7 @@ urlpatterns = [
     path("me/passkeys/<int:passkey_id>/remove/", views.passkey_remove, name="passkey-remove"),
     path("me/elsewhere/end", views.elsewhere_end, name="elsewhere-end"),
     path("people/events/", views.events_page, name="events"),
+    path("me/signing-key/", views.signing_key, name="signing-key"),
     path("theme/", views.theme, name="theme"),
     path("passkey/add/begin/", views.passkey_add_begin, name="passkey-add-begin"),
     path("passkey/add/finish/", views.passkey_add_finish, name="passkey-add-finish"),

@@ -14,14 +14,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.web import messages, shell
-from tallystick.web.people import events, passkeys, service
+from tallystick.web.people import events, passkeys, service, signing_keys
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty, person_of, signed_in
-from tallystick.web.people.forms import ConfirmForm, PasswordForm, SignInForm
+from tallystick.web.people.forms import ConfirmForm, PassphraseForm, PasswordForm, SignInForm
 
 EVENTS_A_PAGE = 100
 ANSWER_MAX = 64 * 1024  # an authenticator's answer with attestation is a few kB
@@ -182,6 +183,42 @@ def events_page(request: SignedInRequest) -> HttpResponse:
         "administers": Duty.ADMINISTRATOR in request.person.duties_held,
     }
     return render(request, "people/events.html", context)
+
+
+@never_cache
+@sensitive_post_parameters("old", "passphrase", "again")
+@signed_in
+@require_http_methods(["GET", "POST"])
+def signing_key(request: SignedInRequest) -> HttpResponse:
+    """One's own signing key: make it, read its key id to the administrator, change its passphrase, give it up."""
+    if ask := confirm_required(request):
+        return ask
+    person = request.person
+    key = signing_keys.of(person)
+    todo = request.POST.get("do", "")
+    form = PassphraseForm(request.POST if todo in ("make", "change") else None, asks_old=todo == "change")
+    if form.is_valid() and (todo == "change" or key is None or request.POST.get("replace") == "yes"):
+        try:
+            if todo == "change":
+                signing_keys.change(request, person, form.cleaned_data["old"], form.cleaned_data["passphrase"])
+                told.success(request, _("The key has its new passphrase; the old one opens it no more."))
+            else:
+                signing_keys.make(request, person, form.cleaned_data["passphrase"])
+                told.success(request, _("Your signing key is made. Read its key id to your administrator."))
+            return redirect("signing-key")
+        except ValidationError as error:
+            form.add_error("passphrase", error)
+        except LocalError as error:
+            form.add_error("old" if "old" in form.fields else None, messages.sentence(error.code, error.facts))
+    context = {
+        "key": key,
+        "key_id": signing_keys.key_id(key) if key is not None else "",
+        "public": bytes(key.public).hex() if key is not None else "",
+        "held": list(signing_keys.warrants_of(person, key)),
+        "making": form if todo == "make" or key is None else PassphraseForm(asks_old=False),
+        "changing": form if todo == "change" else PassphraseForm(asks_old=True),
+    }
+    return render(request, "people/signing_key.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +25,8 @@ from tallystick.core.entries import Draft, Entry, Kind
 from tallystick.core.errors import ActRefusedError, LocalError, StoreError
 from tallystick.core.findings import Weight
 from tallystick.core.identity import EntryRef
+from tallystick.core.signing import readable_id
+from tallystick.stores.officer_keys import OpenKey
 from tallystick.web import messages, record
 from tallystick.web.national import models as national
 from tallystick.web.pages.desk import Here
@@ -37,12 +39,13 @@ from tallystick.web.pages.orders.occasion import Occasion
 from tallystick.web.pages.orders.postings import posted
 from tallystick.web.pages.orders.telling import setting_for
 from tallystick.web.pages.wording import Told, sentence, tell
+from tallystick.web.people import signing_keys
 from tallystick.web.people.decorators import confirm_required
 
 _KINDS = SimpleNamespace(**{kind.name: kind for kind in Kind})  # templates call classes, so they get a plain namespace
 
 # What a page adds to a form, never part of what is said.
-_OURS = frozenset({"csrfmiddlewaretoken", "do", "looked_at", "shown"})
+_OURS = drafts.NOT_KEPT
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,9 @@ def _look(doing: Doing) -> HttpResponse:
     """Show exactly what would be signed, or what is wrong with it."""
     form = doing.act.form(doing.occasion, doing.request.POST)
     if form.is_valid():
+        assert form.draft is not None
         try:
-            preview = _preview(doing, form)
+            preview = _preview(doing, form.draft)
         except LocalError as error:
             form.refuse(error)
         else:
@@ -144,14 +148,13 @@ def _look(doing: Doing) -> HttpResponse:
     return _refused(doing, form)
 
 
-def _preview(doing: Doing, form: ActForm) -> Preview:
+def _preview(doing: Doing, draft: Draft) -> Preview:
     """Return what signing would do.
 
     Raises:
         ActRefusedError: it would not count.
     """
-    assert form.draft is not None
-    preview = write.preview(doing.here.desk, form.draft)
+    preview = write.preview(doing.here.desk, draft)
     if preview.trial.void:
         reason = preview.trial.findings[0]
         raise ActRefusedError(reason.code, **dict(reason.facts))
@@ -165,17 +168,24 @@ def _sign(doing: Doing) -> HttpResponse:
         return _refused(doing, form)
     assert form.draft is not None
     looked_at = _hex(request.POST.get("looked_at", ""))
+    draft = replace(form.draft, t=_shown_at(doing))
+    try:
+        officer = _officer_key(doing)
+    except LocalError as error:
+        return _unsealed(doing, form, draft, error)
     try:
         with desk.lock:
             desk.refresh()
-            preview = _preview(doing, form)
+            preview = _preview(doing, draft)
             twin = _already(doing, preview.entry)
             if twin is not None:
                 told.info(request, _("This was signed already. It was not signed twice."))
                 return HttpResponseRedirect(doing.done(twin))
             if preview.entry.core_hash != _hex(request.POST.get("shown", "")):
                 return _preview_page(doing, form, preview, notice="changed", status=409)
-            entry = write.sign(desk, form.draft, looked_at=looked_at)
+            if preview.own is not None and draft.t is None:
+                return _preview_page(doing, form, preview, notice="late", status=409)
+            entry = write.sign(desk, draft, looked_at=looked_at, officer=officer)
     except ActRefusedError as error:
         twin = _signed_before(doing, form.draft)
         if twin is not None:
@@ -186,6 +196,8 @@ def _sign(doing: Doing) -> HttpResponse:
     except LocalError as error:
         if error.code == "order-changed":
             return _moved(doing, form)
+        if error.code in _OF_THE_KEY:
+            return _unsealed(doing, form, draft, error)
         form.refuse(error)
         return _refused(doing, form)
     except StoreError as error:
@@ -195,10 +207,39 @@ def _sign(doing: Doing) -> HttpResponse:
     return HttpResponseRedirect(doing.done(entry))
 
 
+SHOWN_SECONDS = 10 * 60  # an officer's signature names the minute that was shown; a page older than that is shown anew
+_OF_THE_KEY = frozenset({"officer-must-sign", "officer-key-differs", "officer-key-not-granted"})
+
+
+def _shown_at(doing: Doing) -> int | None:
+    """Return the time the page showed, so that the officer signs those very bytes; None when that is too long ago."""
+    told = doing.request.POST.get("at", "")
+    at = int(told) if told.isdecimal() and len(told) < 12 else 0
+    now = doing.here.desk.clock.now()
+    return at if now - SHOWN_SECONDS <= at <= now else None
+
+
+def _officer_key(doing: Doing) -> OpenKey | None:
+    """Open the officer's own key with the passphrase given for this one signature; None when none was given."""
+    passphrase = doing.request.POST.get("passphrase", "")
+    return signing_keys.open_for(doing.request, doing.here.person, passphrase) if passphrase else None
+
+
+def _unsealed(doing: Doing, form: ActForm, draft: Draft, error: LocalError) -> HttpResponse:
+    """Show the page again with what is wrong about the officer's key beside its field."""
+    try:
+        preview = _preview(doing, draft)
+    except LocalError as refused:
+        form.refuse(refused)
+        return _refused(doing, form)
+    return _preview_page(doing, form, preview, key_error=messages.sentence(error.code, error.facts), status=422)
+
+
 def _moved(doing: Doing, form: ActForm) -> HttpResponse:
     """The order has moved on since it was looked at: show what signing would mean now."""
+    assert form.draft is not None
     try:
-        return _preview_page(doing, form, _preview(doing, form), notice="moved", status=409)
+        return _preview_page(doing, form, _preview(doing, form.draft), notice="moved", status=409)
     except LocalError as error:
         form.add_error(None, messages.sentence("order-changed", {"order": doing.occasion.view.number}))
         form.refuse(error)
@@ -296,7 +337,7 @@ def _form_page(
 
 
 def _preview_page(
-    doing: Doing, form: ActForm, preview: Preview, *, notice: str = "", status: int = 200
+    doing: Doing, form: ActForm, preview: Preview, *, notice: str = "", key_error: str = "", status: int = 200
 ) -> HttpResponse:
     occasion = doing.occasion
     setting = setting_for(occasion.desk, preview.trial.order, party=occasion.desk.party)
@@ -323,6 +364,7 @@ def _preview_page(
             "state_after": preview.trial.order.state if preview.trial.order is not None else None,
             "looked_at": preview.order_digest.hex() if preview.order_digest else "",
             "shown": preview.entry.core_hash.hex(),
+            "own": _own(doing, preview, key_error),
             "notice": notice,
             "news": _news(doing) if notice == "moved" else [],
             "stays_home": form.national(),
@@ -330,6 +372,32 @@ def _preview_page(
         },
         status=status,
     )
+
+
+@dataclass(frozen=True)
+class Own:
+    """The officer's own signature, as the page asks for it. ``cannot`` says why it cannot be given here."""
+
+    to_sign: bytes
+    at: int
+    cannot: str
+    error: str
+
+
+def _own(doing: Doing, preview: Preview, error: str) -> Own | None:
+    if preview.own is None:
+        return None
+    key, granted = signing_keys.of(doing.here.person), preview.own.key
+    facts = {"post": preview.own.post, "grant": preview.own.grant}
+    cannot = ""
+    if granted is None:
+        cannot = messages.sentence("officer-key-not-granted", facts)
+    elif key is None:
+        cannot = messages.sentence("no-signing-key")
+    elif bytes(key.public) != granted:
+        ids = {"shown": signing_keys.key_id(key), "granted": readable_id(granted)}
+        cannot = messages.sentence("officer-key-differs", {**facts, **ids})
+    return Own(preview.own.to_sign, preview.entry.t, cannot, error)
 
 
 def _around(doing: Doing) -> dict[str, Any]:

@@ -7,14 +7,17 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.app import fields as terms_of
+from tallystick.app import read
 from tallystick.app.fields import Context, FieldError
 from tallystick.app.read import Officer
 from tallystick.core.entries import TEXT_MAX, Draft, Duty, Kind, Reason
 from tallystick.core.quantity import CURRENCIES
+from tallystick.core.signing import key_is_acceptable
 from tallystick.core.warrants import EXCLUSIONS, duties_in_conflict
 from tallystick.web import messages, words
 from tallystick.web.pages.desk import Here
 from tallystick.web.pages.orders.forms.base import DayField, code_field
+from tallystick.web.people import signing_keys
 from tallystick.web.people.models import Person
 from tallystick.web.words import Word
 
@@ -113,6 +116,38 @@ def _amount() -> forms.TextInput:
     return forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "spellcheck": "false"})
 
 
+class KeyField(forms.CharField):
+    """An officer's own key, as it was read out: a key id of this node, or 64 hexadecimal digits. Gives the key."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            max_length=100,
+            help_text=_(
+                "The key id as the officer reads it to you from the page “My signing key”; or the public key, in"
+                " hexadecimal, when the officer keeps the key elsewhere."
+            ),
+            widget=forms.TextInput(
+                attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+            ),
+            **options,
+        )
+
+    def clean(self, value: Any) -> bytes | None:
+        told = super().clean(value)
+        if not told:
+            return None
+        key = signing_keys.find(told)
+        if key is None:
+            raise ValidationError(_("No key of that id was made on this node. Have it read out once more."))
+        if not key_is_acceptable(key):
+            raise ValidationError(messages.sentence("key-not-acceptable", {"key": key.hex()}))
+        return key
+
+
+class RotateForm(forms.Form):
+    officer_key = KeyField(label=_("New key of the officer"))
+
+
 class GrantForm(forms.Form):
     """A warrant: a post, its duties and limits. ``draft`` is what it comes to once it reads well."""
 
@@ -127,6 +162,14 @@ class GrantForm(forms.Form):
     total = forms.CharField(label=_("Limit in total"), required=False, max_length=40, widget=_amount())
     until = DayField(label=_("Valid until"), required=False, help_text=_("The last day. Empty: until it is revoked."))
     trained_on = DayField(label=_("Trained on"), required=False)
+    acting_for = forms.ChoiceField(
+        label=_("Acting for"),
+        required=False,
+        help_text=_(
+            "A deputy has no more than the warrant it acts for, and an end. It falls when that one is revoked."
+        ),
+    )
+    officer_key = KeyField(label=_("The officer's own key"), required=False)
     person = forms.ModelChoiceField(
         label=_("Held by"),
         queryset=Person.objects.none(),
@@ -141,6 +184,10 @@ class GrantForm(forms.Form):
         codes = sorted({code for codes in here.desk.genesis.terms.currencies.values() for code in codes})
         self.fields["currency"].choices = [  # type: ignore[attr-defined] # a ChoiceField
             ("", _("no limits")), *((code, code) for code in codes if code in CURRENCIES)
+        ]  # fmt: skip
+        principals = [o for o in read.officers(here.desk, here.as_of) if o.live and o.acting_for is None]
+        self.fields["acting_for"].choices = [  # type: ignore[attr-defined] # a ChoiceField
+            ("", _("nobody")), *((str(o.grant), f"{o.post} ({o.grant})") for o in principals)
         ]  # fmt: skip
         self.fields["person"].queryset = Person.objects.filter(is_active=True).order_by("display_name")  # type: ignore[attr-defined]
 
@@ -182,6 +229,8 @@ class GrantForm(forms.Form):
             "total": cleaned["total"] or None,
             "until": cleaned["until"] or None,
             "trained_on": cleaned["trained_on"] or None,
+            "officer_key": cleaned["officer_key"].hex() if cleaned["officer_key"] else None,
+            "acting_for": int(cleaned["acting_for"]) if cleaned["acting_for"] else None,
         }
 
 

@@ -18,4 +18,5 @@ urlpatterns = [
     path("people/warrants/new/", warrants.grant, name="warrant-new"),
     path("people/warrants/duties", warrants.conflicts, name="warrant-conflicts"),
     path("people/warrants/<int:grant>/revoke/", warrants.revoke, name="warrant-revoke"),
+    path("people/warrants/<int:grant>/rotate/", warrants.rotate, name="warrant-rotate"),
 ]

@@ -16,12 +16,13 @@ from tallystick.app import warrants as warranting
 from tallystick.app.read import Officer
 from tallystick.core.entries import Duty, Grant, Reason
 from tallystick.core.errors import LocalError
+from tallystick.core.signing import readable_id
 from tallystick.core.warrants import duties_in_conflict
 from tallystick.web import messages
 from tallystick.web.pages.desk import Here, current, sent
 from tallystick.web.pages.deskacts import EDIT, refuse, sign_or_show
 from tallystick.web.pages.orders.access import for_readers
-from tallystick.web.pages.people.forms import GrantForm, RevokeForm, excluded_by
+from tallystick.web.pages.people.forms import GrantForm, RevokeForm, RotateForm, excluded_by
 from tallystick.web.people import service
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty
 from tallystick.web.people.models import Appointment
@@ -36,6 +37,11 @@ class Row:
     officer: Officer
     revoked: bool
     holder: str
+    acting_for: str = ""  # the post
+
+    @property
+    def key_id(self) -> str:
+        return readable_id(self.officer.officer_key) if self.officer.officer_key else ""
 
 
 @for_readers
@@ -62,6 +68,7 @@ def _rows(here: Here, party: int, holders: dict[int, str]) -> list[Row]:
             officer,
             grants[party, officer.grant].revoked is not None,
             holders.get(officer.grant, "") if party == here.desk.party else "",
+            read.post_of(here.desk, party, officer.acting_for),
         )
         for officer in read.officers(here.desk, here.as_of, party)
     ]
@@ -164,6 +171,39 @@ def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
                 return HttpResponseRedirect(reverse("warrants"))
     context = {"form": form, "here": here, "officer": officer}
     return render(request, "people_admin/revoke.html", context, status=422 if form.errors else 200)
+
+
+@administrators
+@require_http_methods(["GET", "POST"])
+def rotate(request: SignedInRequest, grant: int) -> HttpResponse:
+    """Let a warrant go on under another key of its officer; who holds it goes on holding it."""
+    if ask := confirm_required(request):
+        return ask
+    here = current(request)
+    officer = next((o for o in read.officers(here.desk, here.as_of) if o.grant == grant and not o.replaced_by), None)
+    if officer is None:
+        raise Http404
+    form = RotateForm(sent(request))
+    if request.method == "POST" and form.is_valid() and request.POST.get("do") != EDIT:
+        signed = sign_or_show(
+            request,
+            here,
+            form,
+            warranting.rotation(here.desk, grant, form.cleaned_data["officer_key"]),
+            title=_("A new key for %(post)s") % {"post": officer.post},
+            consequence=_("The old warrant ends where the new one is seen; what was used of its limits counts on."),
+            back=reverse("warrants"),
+        )
+        if isinstance(signed, HttpResponse):
+            return signed
+        if signed is not None:
+            service.carry_over(here.desk.id, grant, signed.ref.index)
+            told.success(
+                request, _("The warrant goes on under the new key: %(post)s.") % {"post": officer.post}, "good"
+            )
+            return HttpResponseRedirect(reverse("warrants"))
+    context = {"form": form, "here": here, "officer": officer}
+    return render(request, "people_admin/rotate.html", context, status=422 if form.errors else 200)
 
 
 def _reason(name: str) -> Reason:
