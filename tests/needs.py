@@ -1,4 +1,4 @@
-"""What some tests need from the machine: a PostgreSQL server, Chromium, hledger, age, OpenSSL, a C compiler, atheris.
+"""What some tests need from the machine: PostgreSQL, Chromium, hledger, age, OpenSSL, Go, a C compiler, atheris.
 
 Where it is missing the tests are skipped and say so. With TALLYSTICK_REQUIRE_ALL=1 (continuous integration sets it)
 a missing thing is an error, so that nothing is silently left out.
@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -51,6 +52,10 @@ needs_chromium = needs("Chromium", found=chromium())
 needs_hledger = needs("hledger", found=shutil.which("hledger"))
 needs_age = needs("age", found=shutil.which("age"))
 needs_openssl = needs("openssl", found=shutil.which("openssl"))
+needs_go = needs(
+    "Go with golang.org/x/mod (Debian: golang-go golang-golang-x-mod-dev)",
+    found=shutil.which("go") and Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog").is_dir(),
+)
 needs_compiler = needs("a C compiler", found=shutil.which("cc") and sys.platform == "linux")
 needs_libsodium = needs("PyNaCl", found=importlib.util.find_spec("nacl"))
 fuzzer_fits = sys.platform == "linux" and platform.machine() == "x86_64" and sys.version_info < (3, 15)  # its wheels

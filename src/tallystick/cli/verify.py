@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tallystick.app import evidence, verify_evidence
+from tallystick.app import auditor, evidence, verify_evidence
 from tallystick.app import prove as proving
 from tallystick.app import settings as node_settings
+from tallystick.app import unpack as unpacking
 from tallystick.app import verify as verifying
 from tallystick.app.messages import fill, message
 from tallystick.app.ports import Loaded
@@ -343,9 +344,18 @@ def _print_order(checked: Checked) -> None:
 @click.argument("order", metavar="ORDER")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--whole", is_flag=True, help="Show every leaf of every log, so that nothing can have been left out.")
+@click.option("--with-auditor", is_flag=True, help="Put auditor.html beside FILE.")
+@click.option(
+    "--unpack",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Write it as plain files into a new FOLDER, for other tools; FILE only if it is named.",
+)
 @json_option
 @pass_shell
-def prove(shell: Shell, order: str, file: Path | None, whole: bool, as_json: bool) -> None:
+def prove(
+    shell: Shell, order: str, file: Path | None, whole: bool, with_auditor: bool, unpack: Path | None, as_json: bool
+) -> None:
     """Write an order's evidence into a new FILE.
 
     ORDER is its number or the entry of its request. The file holds its entries with proofs up to signed heads, the
@@ -355,14 +365,39 @@ def prove(shell: Shell, order: str, file: Path | None, whole: bool, as_json: boo
     """
     desk = shell.desk
     found = find_order(desk, order)
-    path = file or Path(proving.file_name(found.number))
+    path = file or (None if unpack else Path(proving.file_name(found.number)))
     data = proving.prove(desk, found.order_id, whole=whole)
-    write_file(path, data)
-    told = {"file": str(path), "order": str(found.order_id), "number": found.number, "bytes": len(data)}
+    told: dict[str, Any] = {"order": str(found.order_id), "number": found.number, "bytes": len(data)}
+    if unpack is not None:
+        told |= {"folder": str(unpack), "files": _write_folder(unpack, unpacking.unpack(data))}
+    if path is not None:
+        write_file(path, data)
+        told["file"] = str(path)
+    if with_auditor:
+        page = (path or unpack or Path()).with_name(auditor.FILE)
+        if not page.exists():
+            write_file(page, auditor.page())
+        told["auditor"] = str(page)
     if as_json:
         print_json(told)
-    else:
+        return
+    if path is not None:
         say(f"{found.number} in {path}: {len(data):,} bytes. Check it with: tallystick verify {path}")
+    if unpack is not None:
+        say(f"{found.number} in {unpack}: {told['files']} plain files, for docs/guides/verify-without-tallystick.md.")
+    if with_auditor:
+        say(f"Open {told['auditor']} in a browser and drop the file on it; no network is needed.")
+
+
+def _write_folder(folder: Path, found: Mapping[str, bytes]) -> int:
+    """Write plain files into ``folder``, which must be empty; return how many."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LocalError("folder-not-empty", path=str(folder))
+    for name, data in found.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return len(found)
 
 
 # ---- export

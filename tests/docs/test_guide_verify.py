@@ -1,0 +1,115 @@
+"""The commands of docs/guides/verify-without-tallystick.md accept fresh evidence, and name what was tampered with."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pyrage
+import pytest
+from tests.evidence import s1, s1_evidence
+from tests.needs import needs_age, needs_go, needs_openssl
+
+from tallystick.app import exchange
+from tallystick.app.unpack import unpack
+
+pytestmark = [needs_openssl, needs_go, needs_age]
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "verify-without-tallystick.md").read_text(encoding="utf-8")
+STEPS = {
+    part.split("\n")[0]: blocks
+    for part in GUIDE.split("\n## ")[1:]
+    if (blocks := re.findall(r"```sh\n(.*?)```", part, re.DOTALL))
+}
+(GO,) = re.findall(r"```go\n(.*?)```", GUIDE, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory):
+    """The evidence of an order as plain files, with the checker beside them and a courier file."""
+    folder = tmp_path_factory.mktemp("guide") / "the-order"
+    for name, data in unpack(s1_evidence()).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "check.go").write_text(GO, encoding="utf-8")
+    identity = pyrage.x25519.Identity.generate()
+    (folder / "age.key").write_text(f"{identity}\n")
+    bundles = b"".join(exchange.news_for(s1().director.desk("JP"), {}))
+    (folder / "courier.lmc.age").write_bytes(pyrage.encrypt(bundles, [identity.to_public()]))
+    # Built once and run by every step 5: go needs seconds to build it and none to run it.
+    environment = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder.parent / "cache")}
+    command = ["go", "build", "-o", str(folder.parent / "check"), "check.go"]
+    subprocess.run(command, cwd=folder, check=True, env={**_path(), **environment}, timeout=300)
+    return folder
+
+
+def _path():
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
+
+
+def run(folder, heading):
+    """Run the commands of one step as the guide has them; ``go run`` is what was built from the guide's program."""
+    script = "\n".join(STEPS[heading]).replace("go run check.go", str(folder.parent / "check"))
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, env=_path(), timeout=120)
+
+
+def test_the_guide_has_its_steps():
+    assert [heading[:2] for heading in STEPS] == ["1.", "2.", "3.", "4.", "5.", "6.", "A "]
+
+
+@pytest.mark.parametrize("heading", STEPS)
+def test_every_step_accepts_what_is_fresh(unpacked, heading):
+    ran = run(unpacked, heading)
+    assert ran.returncode == 0, ran
+
+
+def test_the_foreign_checker_tells_what_it_saw(unpacked):
+    told = run(unpacked, "5. The entries are in the signed trees: Go").stdout.splitlines()
+    assert len(told) == 4
+    assert told[1].startswith("log 1: ")
+
+
+def flip(path):
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def other_size(path):
+    lines = path.read_text(encoding="utf-8").split("\n")
+    lines[1] = str(int(lines[1]) + 1)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+LAST = "{log}/{index}"
+TAMPERED = {
+    "the agreement": ("genesis.cbor", flip, "1"),
+    "a key": ("16/key", flip, "2"),
+    "a head": ("16/note", other_size, "3"),
+    "a segment": (f"{LAST}.core", flip, "4"),
+    "a salt": (f"{LAST}.core.salt", flip, "4"),
+    "a leaf": (f"{LAST}.leaf", flip, "5"),
+    "a proof of inclusion": (f"{LAST}.inclusion", flip, "5"),
+    "a proof of consistency": ("16/{cut}.consistency", flip, "5"),
+    "an acknowledged root": ("16/{cut}.root", flip, "6"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_what_was_tampered_with_fails_its_step(unpacked, tmp_path, what):
+    name, change, step = TAMPERED[what]
+    folder = tmp_path / "the-order"
+    shutil.copytree(unpacked, folder)
+    (tmp_path / "check").symlink_to(unpacked.parent / "check")
+    log, index = s1().refs["receipt of fuel 1"]
+    cut = next(
+        path.stem
+        for path in sorted(folder.glob("16/*.root"))
+        if (folder / f"16/{path.stem}.consistency").stat().st_size
+    )
+    change(folder / name.format(log=log, index=index, cut=cut))
+    heading = next(heading for heading in STEPS if heading[0] == step)
+    assert run(folder, heading).returncode != 0
