@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from tallystick.core import cose
 from tallystick.core.agreement import Genesis, OfficerSigns
-from tallystick.core.entries import Duty, Entry, Grant, Kind, Revoke
+from tallystick.core.entries import Duty, Entry, Grant, Kind, Revoke, Segment
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, log_id, party_of
 from tallystick.core.orders import LIFE, Side, Step, duties_of
 
@@ -494,7 +494,11 @@ class Warrants:
             what: The kind in ``OFFICER_SIGNED`` it is judged as; None for an act that never needs one.
             at_stake: What the act comes to; asked only when that decides.
         """
+        if entry.erased & Segment.AUTH:
+            return None  # all parties agreed that it goes, so it counts as given
         warrant = self.by_name[party_of(entry.ref.log), who]
+        if entry.auth is not None and entry.missing:
+            return refuse("withheld")  # what it covers is not here, though nobody agreed to erase it
         if entry.auth is not None:
             return None if self._is_signed(entry, warrant) else warrant.denies("officer-signature-wrong")
         if what is None or entry.ref == self.promised or not self._must_sign(entry, at_stake):

@@ -12,7 +12,7 @@ from tests.scenario import Story
 from tallystick.core import cose, signing
 from tallystick.core.agreement import Genesis, OfficerSigns
 from tallystick.core.canonical import encode_trusted
-from tallystick.core.entries import Correction, Duty, Entry, Note, to_array
+from tallystick.core.entries import Correction, Duty, Entry, Note, Reason, Redact, Segment, to_array
 from tallystick.core.fold import Fold, fold
 
 SEED = {party: bytes([party + 1]) * 32 for party in (JP, IN)}
@@ -195,3 +195,19 @@ def test_nobody_who_stole_the_writers_key_signs_for_the_officer() -> None:
     assert [code for code, _ in told(story)] == ["officer-signature-missing", "officer-signature-wrong"]
     assert story.order().state == "offered"
     assert story.logs.size(writer_of(JP)) == 3
+
+
+def test_a_signature_that_all_agreed_to_erase_counts_as_given() -> None:
+    """The erasure leaves the order as it is; a signature that just did not come does not count."""
+    story = above(199_999)
+    order = act(story, JP, "R1", REQUEST + OFFER + ORDER, on="F1", sign=True)
+    asked = Redact(order.ref, int(Segment.AUTH), Reason.NOT_STATED, b"")
+    wishes = [story.logs.say(party, asked, t=at("2027-03-12")) for party in (JP, IN)]
+    for told_by, code in ((wishes, None), (wishes[:1], None)):
+        record = fold(ABOVE, [*(e for e in story.entries if e not in wishes), *told_by])
+        assert [f.code for f in record.findings] == ([code] if code else [])
+        assert record.orders[story.names["O1"]].state == "ordered"
+    withheld = [replace(e, auth=None, missing=Segment.AUTH) if e.ref == order.ref else e for e in story.entries]
+    assert fold(ABOVE, withheld).digest == fold(ABOVE, story.entries).digest
+    without = [e for e in withheld if e not in wishes]
+    assert [f.code for f in fold(ABOVE, without).findings] == ["officer-signature-missing"]
