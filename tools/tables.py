@@ -17,7 +17,7 @@ from tallystick.core.findings import FINDINGS, Weight
 from tallystick.core.orders import ANY_ACT, DUTY_SIDES, LIFE, OrderState, Side, Step
 from tallystick.core.posting_rules import RULES, WITHOUT_POSTING
 from tallystick.core.quantity import UNITS
-from tallystick.core.warrants import EXCLUSIONS
+from tallystick.core.warrants import EXCLUSIONS, OFFICER_SIGNED
 
 SPEC = Path(__file__).resolve().parent.parent / "docs" / "spec"
 DOCUMENTS = ("orders.md", "ledger.md")
@@ -89,6 +89,12 @@ def duties() -> str:
     return table(["Duty", "Side", "Signs", "Never with"], rows)
 
 
+def officer_signed() -> str:
+    return table(
+        ["Act", "Held against the writer's ceiling"], ([words(kind), by] for kind, by in OFFICER_SIGNED.items())
+    )
+
+
 _WEIGHTS: Mapping[Weight, str] = {
     Weight.VOID: "the entry does not count",
     Weight.FLAG: "it counts, and someone should look",
@@ -148,6 +154,7 @@ def soon() -> str:
 TABLES: Mapping[str, Callable[[], str]] = {
     "life": life,
     "duties": duties,
+    "officer-signed": officer_signed,
     "findings": findings,
     "posting-rules": posting_rules,
     "units": units,
