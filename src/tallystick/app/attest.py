@@ -130,7 +130,7 @@ def attest_if_due(desk: Desk) -> Entry | None:
     """Say what this node makes of the entries it holds, if ``is_due`` and it may sign; return what was said."""
 
     def stage() -> Admission | None:
-        if not is_due(desk) or not _may_sign(desk):
+        if not is_due(desk) or not timekeeping.may_write(desk):
             return None
         logs = sizes_to_attest(desk)
         if len(logs) > LOGS_MAX:
@@ -143,11 +143,6 @@ def attest_if_due(desk: Desk) -> Entry | None:
     return admission.entries[-1] if admission is not None else None
 
 
-def _may_sign(desk: Desk) -> bool:
-    """Return whether this node is not behind itself, and has a clock that can be right."""
-    return not desk.closed_logs and timekeeping.trouble(desk) is None
-
-
 def _draft(desk: Desk, logs: Logs, record: Record) -> Admission:
     body = Attest(logs, PROFILE, record.digest, record.ledger.digest)
     return desk.space.draft(desk.log, [Draft(body)], desk.clock.now(), desk.epoch_key(desk.log))
@@ -158,7 +153,9 @@ def _contradict(desk: Desk, logs: Logs, record: Record) -> bool:
 
     def stage() -> Admission | None:
         own = desk.fold.attests.get(desk.log)
-        if not _may_sign(desk) or (own is not None and isinstance(own.body, Attest) and own.body.logs == logs):
+        if not timekeeping.may_write(desk) or (
+            own is not None and isinstance(own.body, Attest) and own.body.logs == logs
+        ):
             return None
         return _draft(desk, logs, record)
 

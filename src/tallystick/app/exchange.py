@@ -18,6 +18,7 @@ from tallystick.core.space import Admission
 
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
 LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})  # those we exchange with
+ANSWERS_MAX = 8  # to questions in one sitting: a partner's node has one, and passes on none
 ROUNDS_MAX = 256  # in one sitting: two gigabytes of news
 WAITING_LIFE = 180 * 86_400  # seconds an early bundle is kept for: a lost courier file is missed long before
 _WAITING_SINCE = "waiting-since:"  # and the agreement's id: a small fact of the node
@@ -160,11 +161,6 @@ def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
     desk.store.set_aside(desk.id, data, error.code, error.facts, desk.clock.now())
 
 
-def _may_speak(desk: Desk) -> bool:
-    """Return whether this node may write by itself: not while it may be behind itself, nor by a wrong clock."""
-    return not desk.closed_logs and timekeeping.trouble(desk) is None
-
-
 def _may_acknowledge(desk: Desk, received: Received) -> bool:
     """Return whether nothing shows that we are behind ourselves: a gap, or a partner that holds more of our logs.
 
@@ -172,7 +168,7 @@ def _may_acknowledge(desk: Desk, received: Received) -> bool:
     """
     told = received.told or {}
     return (
-        _may_speak(desk)
+        timekeeping.may_write(desk)
         and received.have is None
         and all(size <= desk.space.size(log) for log, size in told.items() if party_of(log) == desk.party)
     )
@@ -189,7 +185,7 @@ def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True
     """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new."""
     with desk.lock:
         desk.refresh()
-        if acknowledging and _may_speak(desk):
+        if acknowledging and timekeeping.may_write(desk):
             acknowledge(desk)
         return desk.space.compose_all(known, desk.sign_checkpoint)
 
@@ -263,7 +259,7 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
         desk.settle(others)
         if data and _may_acknowledge(desk, received):
             acknowledge(desk)
-        told = [desk.space.have_only(question) for question in received.questions]
+        told = [desk.space.have_only(question) for question in received.questions[:ANSWERS_MAX]]
         if (asked := desk.question_for(writer_key)) is not None:
             told.append(desk.space.have_only(asked))
         if sizes_digest(desk) == holds:
@@ -351,7 +347,8 @@ def _sync(
         moved = now != ours or reply.holds != holds
         informed = told is not None or received.told is None  # else the next round knows better where to begin
         done, told, holds = done + received, received.told, reply.holds
-        to_answer = tuple(asked_us for asked_us in received.questions if asked_us not in answered)
+        new = [asked_us for asked_us in received.questions if asked_us not in answered]
+        to_answer = tuple(new[: ANSWERS_MAX - len(answered)])
         if not to_answer and (now == holds or (asking and informed and not moved)):
             break
         asked = asking and not moved

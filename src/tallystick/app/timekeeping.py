@@ -61,6 +61,11 @@ def require(desk: Desk) -> None:
         raise error
 
 
+def may_write(desk: Desk) -> bool:
+    """Return whether this node may write by itself: it is not behind itself, and its clock can be right."""
+    return not desk.closed_logs and trouble(desk) is None
+
+
 def say_it_is_right(node: Node) -> None:
     """Remember that somebody has compared the clock with another one: from now on it is judged by what comes later."""
     sizes = {desk.id.hex(): sorted(desk.space.sizes().items()) for desk in node.desks.values()}

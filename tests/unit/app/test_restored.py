@@ -349,3 +349,19 @@ def test_a_sister_node_is_heard_like_a_partner(tmp_path: Path, lost: str):
     log = behind.desk().log
     assert roots(other)[log] == roots(behind.desk())[log]
     assert [aside.code for store in (other.store, behind.store) for aside in store.aside()] == []
+
+
+def test_a_partner_that_asks_without_end_is_answered_a_few_times(director: Director):
+    india = director.desk("IN")
+    rounds = []
+
+    def ask_again(_body: bytes, holds: str) -> exchange.Reply:
+        rounds.append(holds)
+        question = len(rounds).to_bytes(16, "big")
+        return exchange.Reply(director.desk("JP").space.have_only(question), holds)
+
+    exchange.sync(india, ask_again, director.nodes["JP"].keys.public("writer"))
+    assert len(rounds) == exchange.ANSWERS_MAX + 1
+    many = b"".join(director.desk("JP").space.have_only(n.to_bytes(16, "big")) for n in range(100))
+    reply = exchange.answer(india, many, director.nodes["JP"].keys.public("writer"))
+    assert len(split_sequence(reply.body)) <= exchange.ANSWERS_MAX + 1
