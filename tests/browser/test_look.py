@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 # Where the walk begins. The administrator and the requester see what others do not.
 WALKS = (
     ("IN", "", ("/sign-in/",)),
-    ("IN", "patel", ("/", "/pier/", "/findings/", "/findings/?weight=info", "/confirm/", "/api/tokens/")),
+    ("IN", "patel", ("/", "/pier/", "/alarms/", "/findings/", "/findings/?weight=info", "/confirm/", "/api/tokens/")),
     ("JP", "admin", ("/", "/people/", "/people/warrants/", "/partner/")),
     ("JP", "sato", ("/orders/new/",)),
     ("IN", "nair", ("/prices/",)),

@@ -64,6 +64,7 @@ def test_a_fork_is_told_in_plain_words_with_both_signed_notes(stage: Stage, tmp_
     browser = stage.browser("JP", "ito")
     home = text_of(browser.get("/"))
     assert "There are 2 alarms." in home, "the fork, and the bytes that were refused for it"
+    assert "A bundle was refused." in home
     assert 'href="/alarms/"' in browser.get("/orders/").content.decode(), "every page leads there"
 
     page = browser.get("/alarms/")

@@ -853,8 +853,8 @@ _ALARMS = {
         "send the partner what tallystick digest --orders writes.",
     ),
     "divergence-order": Message(
-        "The node {writer} of {party} holds the same entries as this one and comes to another record. The first order "
-        "that differs is {number}, of {orders} in all. One of the two programs is wrong.",
+        "The node {writer} of {party} holds the same entries as this one and comes to another record. Of "
+        "{orders} orders that differ the first is {number}. One of the two programs is wrong.",
         "Compare that order with the partner, entry by entry, and see whether both run the same version. Rely on no "
         "figure of it before; what is signed is not touched.",
     ),

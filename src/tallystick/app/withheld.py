@@ -82,7 +82,11 @@ def note_visit(desk: Desk, writer_key: bytes) -> None:
     first = first_unacknowledged(desk.space, desk.party, writer)
     after = after_visit(before, first, size=desk.space.size(writer), now=desk.clock.now())
     if after != before:
-        desk.store.remember(_name(desk, writer), json.dumps(asdict(after)).encode() if after else b"")
+        keep(desk, writer, after)
+
+
+def keep(desk: Desk, writer: int, known: Unacknowledged | None) -> None:
+    desk.store.remember(_name(desk, writer), json.dumps(asdict(known)).encode() if known else b"")
 
 
 def recall(desk: Desk, writer: int) -> Unacknowledged | None:

@@ -39,8 +39,10 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
             return link.heads(peer.url, space, answerer, body)
 
         result = exchange.sync(desk, post, answerer, holds=holds, others=others, compare=compare)
-        if attest.compare(desk):  # a difference was found, and our side of it signed: the partner hears it now
-            result = exchange.sync(desk, post, answerer, holds=result.holds, others=others, compare=compare)
+        said = attest.compare(desk)
+        if said or (pairing.has_adopted(desk) and attest.attest_if_due(desk)):  # the partner hears it now
+            more = exchange.sync(desk, post, answerer, holds=result.holds, others=others, compare=compare)
+            result = exchange.SyncResult(result.received + more.received, more.holds)
     except (PeerUnreachableError, RemoteError, LocalError) as error:
         log.info("partner %s: %s", peer.party, error.code)
         note(node, peer.peer_id, tried_at=now, error=error.code)
@@ -52,7 +54,6 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
     if pairing.has_adopted(desk):
         pairing.partner_has_adopted(node, node.store.get_peer(peer.peer_id) or peer)
         withheld.note_visit(desk, answerer)
-        attest.attest_if_due(desk)
         _name_order(desk, link, peer)
     return result
 

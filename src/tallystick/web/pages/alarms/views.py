@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from tallystick.app import alarms
@@ -39,12 +39,25 @@ TITLES: Mapping[Sort, Word] = MappingProxyType({
 })  # fmt: skip
 
 
+MEANINGS: Mapping[Sort, Word] = MappingProxyType({
+    Sort.FORK: gettext_lazy(
+        "This writer signed one history for us and another for somebody else. It may have lied, its key may have been "
+        "copied, or its node wrote on after it was put back from a backup. The two signed notes prove it to everybody."
+    ),
+    Sort.DIVERGENCE: gettext_lazy(
+        "The signed entries are the same on both nodes, and no partner can bring this about by what they sign."
+    ),
+    Sort.WITHHELD: gettext_lazy("A node like ours acknowledges what it was given before it signs anything else."),
+})  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """An alarm as it is shown. ``facts`` are (name, what it is)."""
 
     alarm: Alarm
     title: Word
+    meaning: Word | str
     told: Message
     facts: tuple[tuple[Any, Any], ...]
     number: str  # of the order it is about
@@ -55,10 +68,22 @@ def row_of(here: Here, alarm: Alarm) -> Row:
     return Row(
         alarm=alarm,
         title=TITLES[alarm.sort],
+        meaning=MEANINGS.get(alarm.sort, ""),
         told=messages.message(alarm.code, alarm.facts),
         facts=tuple(_facts(alarm)),
         number=order.number if order is not None else "",
     )
+
+
+def banner(here: Here) -> list[str]:
+    """Return a line for each alarm that nobody has put away, grave ones first; all refused bytes share one."""
+    found = alarms.standing(here.desk)
+    lines = [messages.message(a.code, a.facts).happened for a in found if a.sort is not Sort.REFUSED]
+    refused = sum(alarm.sort is Sort.REFUSED for alarm in found)
+    if refused:
+        told = ngettext("A bundle was refused.", "%(count)d bundles were refused.", refused)
+        lines.append(told % {"count": refused})
+    return lines
 
 
 def _facts(alarm: Alarm) -> list[tuple[Any, Any]]:

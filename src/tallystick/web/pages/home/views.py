@@ -12,13 +12,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from tallystick.app import alarms, health, read
+from tallystick.app import health, read
 from tallystick.app.index import Standing
 from tallystick.app.ports import PeerStatus
 from tallystick.app.read import Task
 from tallystick.core.entries import Duty
 from tallystick.web.messages import of as told_of
-from tallystick.web.pages.alarms.views import row_of
+from tallystick.web.pages.alarms.views import banner
 from tallystick.web.pages.desk import chosen_desk, current
 from tallystick.web.people.decorators import SignedInRequest, signed_in
 from tallystick.web.record import get_node
@@ -72,7 +72,7 @@ def home(request: SignedInRequest) -> HttpResponse:
             "troubles": [told_of(error) for error in health.of_desk(here.desk)],
             "step": read.in_step(here.desk),
             "knocks": knocks,
-            "alarms": [row_of(here, alarm) for alarm in alarms.standing(here.desk)] if has_duty else [],
+            "alarms": banner(here) if has_duty else [],
             "begun": bool(here.desk.record.orders),
         },
     )
