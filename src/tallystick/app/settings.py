@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tallystick.core.errors import LocalError
@@ -49,7 +49,7 @@ class NodeSettings:
     @property
     def database_url(self) -> str:
         if "://" in self.database:
-            return self.database
+            return _encrypted(self.database)
         return f"sqlite:///{(self.folder / self.database).resolve()}"
 
     @property
@@ -59,6 +59,18 @@ class NodeSettings:
     @property
     def demo_clock_path(self) -> Path | None:
         return (self.folder / self.demo_clock).resolve() if self.demo_clock else None
+
+
+def _encrypted(url: str) -> str:
+    """Return a PostgreSQL address under which the driver does not fall back to plain text beyond this machine.
+
+    Without a word on it, the driver would try TLS and go on without. Whoever says ``sslmode`` is taken at their word.
+    """
+    parts = urlsplit(url)
+    local = parts.hostname in {None, "localhost", "127.0.0.1", "::1"}
+    if not parts.scheme.startswith("postgres") or local or "sslmode" in parts.query or "host=" in parts.query:
+        return url
+    return urlunsplit(parts._replace(query="&".join(filter(None, (parts.query, "sslmode=require")))))
 
 
 _NAMES = {f.name: f for f in fields(NodeSettings) if f.name != "folder"}

@@ -89,3 +89,20 @@ def test_partners_are_told_where_the_node_is(more: dict[str, object], url: str):
 )
 def test_a_database_is_a_file_in_the_folder_or_an_address(database: str, url: str):
     assert plain(Path("/srv/jp"), database=database).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("said", "used"),
+    [
+        ("postgresql://desk@db.example/tally", "postgresql://desk@db.example/tally?sslmode=require"),
+        ("postgresql://d:p%2Fw@10.0.0.5:5433/t?a=b", "postgresql://d:p%2Fw@10.0.0.5:5433/t?a=b&sslmode=require"),
+        ("postgresql://db.example/tally?sslmode=verify-full", "postgresql://db.example/tally?sslmode=verify-full"),
+        ("postgresql://db.example/tally?sslmode=disable", "postgresql://db.example/tally?sslmode=disable"),
+        ("postgresql://localhost/tally", "postgresql://localhost/tally"),
+        ("postgresql://[::1]/tally", "postgresql://[::1]/tally"),
+        ("postgresql:///tally?host=/run/postgresql", "postgresql:///tally?host=/run/postgresql"),
+    ],
+)
+def test_a_database_on_another_machine_is_spoken_to_in_cipher(said, used):
+    node = NodeSettings(folder=Path("/nowhere"), party="JP", party_name="x", node_name="x", database=said)
+    assert node.database_url == used
