@@ -84,7 +84,7 @@ def test_partners_are_told_where_the_node_is(more: dict[str, object], url: str):
     [
         ("node.db", "sqlite:////srv/jp/node.db"),
         ("/data/tally.db", "sqlite:////data/tally.db"),
-        ("postgresql://db/tally", "postgresql://db/tally"),
+        ("postgresql://db/tally", "postgresql://db/tally?sslmode=require"),
     ],
 )
 def test_a_database_is_a_file_in_the_folder_or_an_address(database: str, url: str):
