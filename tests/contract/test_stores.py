@@ -510,7 +510,7 @@ def test_an_erased_segment_and_its_key_are_gone_for_every_reader(keeper: Keeper,
         assert [leaf for leaf in found.leaves if leaf.log != 1] == leaves
         assert found.epoch_keys == {**before.epoch_keys, (0, 0): SALTS, (1, 0): some(32, "key", 1, 0)}
         assert found.checkpoints == {**before.checkpoints, 1: checkpoint(1, 1)}
-    assert [name for name in store.remembered() if name.startswith(rules.PURGE_DUE)] == [rules.due_name(SPACE)]
+    assert [name for name in store.remembered() if name.startswith(ports.PURGE_DUE)] == [rules.due_name(SPACE)]
     assert store.purge()
     assert not store.purge()
     assert store.waiting(SPACE) == ()

@@ -249,7 +249,7 @@ def _takes_away(entry: Entry, sizes: Mapping[int, int]) -> bool:
     """Return whether ``entry`` makes the entries in ``sizes`` say something else than when they were attested."""
     body = entry.body
     if isinstance(body, Redact):
-        return bool(body.segments & Segment.CORE) and body.target.index < sizes.get(body.target.log, 0)
+        return body.segments != Segment.DETAIL and body.target.index < sizes.get(body.target.log, 0)
     return isinstance(body, Fork) and body.index < sizes.get(body.log, 0)
 
 

@@ -455,6 +455,17 @@ _LOCAL = {
     "bad-time": Message("The time of the act is impossible.", "Check this machine's clock."),
     "too-long": Message("The act is too long: at most {limit} bytes.", "Shorten its texts, or split it."),
     "bad-body": Message("The act does not fit its form: {why}.", "Check its fields."),
+    "nothing-to-erase": Message(
+        "Entry {entry} was not made with what you want to erase.", "Look at what it has: tallystick redact {entry}."
+    ),
+    "nothing-to-confirm": Message(
+        "No partner has asked to erase anything of entry {entry} that waits for you.", "See: tallystick redact {entry}."
+    ),
+    "purge-due": Message(
+        "What was erased is gone from the record, but free space of the database file may still hold it, because it was"
+        " being read.",
+        "Close other programs that read the database and run: tallystick redact.",
+    ),
     "unknown-officer": Message(
         "No officer “{officer}” has a warrant for this.", "Officers: {known}. Grant one with: tallystick warrant grant."
     ),

@@ -25,6 +25,7 @@ WAITING_BUNDLES_MAX = 1_000  # per agreement: three years of a node that sends d
 WAITING_BYTES_MAX = 64 * 2**20  # per agreement: what one bundle may be at most when it is unpacked
 ASIDE_MAX = 200  # kept per agreement (and as many from strangers), so a stranger cannot push a partner's evidence out
 ASIDE_BYTES_MAX = 2**20  # kept of each; its full length and hash are kept beside it
+PURGE_DUE = "purge-due "  # and the agreement's id: what a store remembers from an erasure until its files are clean
 KNOCKS_MAX = 20  # strangers waiting for an administrator: more than anyone pairs in a week
 
 

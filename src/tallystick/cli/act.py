@@ -77,7 +77,7 @@ def act(
         raise LocalError("act-of-administrator", kind=kind)
     given: dict[str, Any] = {}
     if source is not None:
-        given = _read_json(source)
+        given = read_json(source)
     for pair in pairs:
         _put(given, pair)
     obj = parse_ref(on) if on else None
@@ -124,7 +124,8 @@ def context_on(desk: Desk, obj: EntryRef | None) -> fields.Context:
 # ---- fields from the command line
 
 
-def _read_json(source: Path) -> dict[str, Any]:
+def read_json(source: Path) -> dict[str, Any]:
+    """Return the fields in a JSON file; raises LocalError ``fields-not-json``."""
     data = read_file(source, limit=FIELDS_MAX, what="fields")
     try:
         given = json.loads(data)

@@ -42,6 +42,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType({
     "ledger": ("ledger:ledger", "Read the books: balance, account, open items, journal."),
     "digest": ("status:digest", "Print the digest of the record, to compare with the partner's."),
     "warrant": ("warrants:warrant", "Grant, renew, revoke and list warrants."),
+    "redact": ("redact:redact", "Erase text from an entry, here and at the partners'."),
     "officer-key": ("officer_key:officer_key", "Make and keep an officer's own signing key."),
     "invite": ("people:invite", "Make a one-time sign-in link for a person."),
     "events": ("people:events", "List who came in and how, and what was not let happen."),

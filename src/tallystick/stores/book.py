@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
-from tallystick.app.ports import ASIDE_MAX, Aside, Peer, PeerStatus, Waiting
+from tallystick.app.ports import ASIDE_MAX, PURGE_DUE, Aside, Peer, PeerStatus, Waiting
 from tallystick.core import canonical
 from tallystick.stores import rules
 
@@ -44,9 +44,9 @@ class Book:
 
     def purge(self) -> bool:
         """Empty what may hold erased bytes, and return whether that was due."""
-        due = [name for name in self.facts if name.startswith(rules.PURGE_DUE)]
+        due = [name for name in self.facts if name.startswith(PURGE_DUE)]
         for name in due:
-            space = bytes.fromhex(name.removeprefix(rules.PURGE_DUE))
+            space = bytes.fromhex(name.removeprefix(PURGE_DUE))
             self.waiting.pop(space, None)
             self.aside = [replace(old, body=b"") if old.space == space else old for old in self.aside]
             del self.facts[name]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tallystick.app.ports import (
     ASIDE_BYTES_MAX,
     KNOCKS_MAX,
+    PURGE_DUE,
     WAITING_BUNDLES_MAX,
     WAITING_BYTES_MAX,
     Aside,
@@ -111,9 +112,6 @@ def lost_blocks(admission: Admission, log: int, size: int) -> list[int]:
     first = -(-admission.keep[log] // EPOCH_LEAVES)
     given = {block for of, block in admission.epoch_keys if of == log}
     return sorted(given | set(range(first, -(-size // EPOCH_LEAVES))))
-
-
-PURGE_DUE = "purge-due "  # and the agreement's id: a fact a store remembers from an erasure until its files are clean
 
 
 def due_name(space: bytes) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tallystick.app.ports import ASIDE_MAX, Aside, Loaded, Peer, PeerStatus, Waiting
+from tallystick.app.ports import ASIDE_MAX, PURGE_DUE, Aside, Loaded, Peer, PeerStatus, Waiting
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.entries import Segment
 from tallystick.core.errors import LocalError, StoreUnavailableError
@@ -274,7 +274,7 @@ class SqlStore:
         self._remember(now, rules.due_name(admission.space), b"")
 
     def purge(self) -> bool:
-        due = [name for name in self.remembered() if name.startswith(rules.PURGE_DUE)]
+        due = [name for name in self.remembered() if name.startswith(PURGE_DUE)]
         if due:
             with self._connection() as connection:
                 self._driver.purge(connection)

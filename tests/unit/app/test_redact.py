@@ -1,0 +1,260 @@
+"""Erasing on two real nodes: what goes, when, and that no byte of it is left in their files or in what they send."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from tests.nodes import again, in_step, paired, received, request
+from tests.nodes import agreed as agreed_order
+
+from tallystick.app import courier, exchange, fields, redact, write
+from tallystick.app.node import Desk
+from tallystick.cli.demo.director import Director
+from tallystick.core import bundle as wire
+from tallystick.core.canonical import encode
+from tallystick.core.entries import Kind, Reason, Segment, to_array
+from tallystick.core.errors import ActRefusedError, LocalError
+from tallystick.core.identity import EntryRef
+from tallystick.core.log import EPOCH_KEY_BYTES, TAGS, salt
+from tallystick.core.space import Space
+from tallystick.stores import files
+
+CANARY = "Lt Canary-7f3a Tanaka"
+CORE, DETAIL, AUTH = Segment.CORE, Segment.DETAIL, Segment.AUTH
+IN_FILES = ("JP", "IN")
+
+
+@pytest.fixture
+def director(tmp_path: Path, request: pytest.FixtureRequest) -> Director:
+    """Two paired nodes, on SQLite; with the parameter "files", on folders of files."""
+    kind = getattr(request, "param", "sqlite")
+    return paired(tmp_path, stores={p: f"files:///{tmp_path}/{p.lower()}/record" for p in IN_FILES if kind == "files"})
+
+
+in_files_too = pytest.mark.parametrize("director", ["sqlite", "files"], indirect=True)
+
+
+def secrets(desk: Desk, ref: EntryRef, *tags: bytes) -> list[bytes]:
+    """The epoch key of an entry's block and the salts of its segments."""
+    key = desk.store.load(desk.id).epoch_keys[ref.log, ref.index // 256]
+    assert len(key) == EPOCH_KEY_BYTES
+    return [key, *(salt(key, ref.index, tag) for tag in tags)]
+
+
+def on_the_disks(folder: Path) -> bytes:
+    """All bytes in the nodes' folders, the database's journal and index of it among them."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".age"]
+    assert {".db", ".db-wal", ".db-shm"} & {path.suffix for path in paths} or (folder / "jp/record").exists()
+    return b"\0".join(path.read_bytes() for path in paths)
+
+
+def sent(desk: Desk) -> bytes:
+    """What a node would send to one that holds nothing, unpacked."""
+    bundles = [wire.read_envelope(one) for one in exchange.news_for(desk, {}, acknowledging=False)]
+    return b"\0".join(desk.space.codec.unpack(one.codec, one.body) + one.raw for one in bundles)
+
+
+def everywhere(director: Director, folder: Path) -> bytes:
+    return on_the_disks(folder) + b"".join(sent(director.desk(party)) for party in ("JP", "IN"))
+
+
+def roots(desk: Desk, sizes: dict[int, int]) -> dict[int, bytes]:
+    return {log: desk.space.root(log, size) for log, size in sizes.items()}
+
+
+def say(director: Director, party: str, target: EntryRef, segments: Segment, restated: bytes = b"") -> EntryRef:
+    desk = director.desk(party)
+    return write.sign(desk, redact.draft(desk, target, segments, Reason.ENTERED_IN_ERROR, restated)).ref
+
+
+def noted(director: Director) -> EntryRef:
+    order = request(director)
+    note = director.act("JP", Kind.NOTE, order, remark=f"Ask for {CANARY} at the gate")
+    director.act("JP", Kind.NOTE, order, remark="Nothing special")
+    director.exchange()
+    return note
+
+
+@in_files_too
+def test_a_remark_is_gone_from_both_disks_and_from_all_that_is_sent(director: Director, tmp_path: Path) -> None:
+    note = noted(director)
+    jp, india = director.desk("JP"), director.desk("IN")
+    gone = [CANARY.encode(), *secrets(jp, note, b"\1")]
+    sizes = jp.space.sizes()
+    before = roots(jp, sizes), jp.record.order_digest(jp.record.subject_of(note))
+    assert all(part in everywhere(director, tmp_path) for part in (gone[0], gone[1]))
+    india.store.put_waiting(india.id, b"\x85" + gone[0])
+    india.store.set_aside(india.id, gone[0], "malformed-bytes", {}, 1)
+    say(director, "JP", note, DETAIL)
+    director.exchange()
+    assert in_step(director)
+    for desk in (jp, india):
+        assert (roots(desk, sizes), desk.record.order_digest(jp.record.subject_of(note))) == before
+        assert desk.space.entry(note).erased == DETAIL
+        assert desk.space.checkpoint(note.log) is not None
+        assert not redact.purge_due(desk.store)
+        assert desk.store.waiting(desk.id) == ()
+    held = everywhere(director, tmp_path)
+    assert [part for part in gone if part in held] == []
+    assert b"Nothing special" in held
+    for party in ("JP", "IN"):
+        director.nodes[party].store.close()
+    assert [part for part in gone if part in on_the_disks(tmp_path)] == []
+
+
+def test_the_writer_goes_on_and_a_second_process_sees_it(director: Director, tmp_path: Path) -> None:
+    note = noted(director)
+    key, *_ = secrets(director.desk("JP"), note)
+    other = again(director.nodes["JP"])
+    assert other.desk().space.entry(note).detail is not None
+    say(director, "JP", note, DETAIL)
+    director.act("JP", Kind.NOTE, note, remark="And then?")
+    director.exchange()
+    assert in_step(director)
+    assert key not in everywhere(director, tmp_path)
+    other.desk().refresh()
+    assert other.desk().space.entry(note).detail is None
+
+
+def test_exports_backups_and_verification_carry_the_erased_form(director: Director, tmp_path: Path) -> None:
+    note = noted(director)
+    gone = [CANARY.encode(), *secrets(director.desk("JP"), note, b"\1")]
+    say(director, "JP", note, DETAIL)
+    director.exchange()
+    director.nodes["IN"].store.export(director.desk("IN").id, tmp_path / "export")
+    director.nodes["JP"].store.backup(tmp_path / "backup")
+    for path in ("export", "backup"):
+        found = tmp_path / path
+        data = b"\0".join(p.read_bytes() for p in ([found] if found.is_file() else found.rglob("*")) if p.is_file())
+        assert [part for part in gone if part in data] == []
+    loaded = files.read_folder(tmp_path / "export")
+    space = Space.restore(
+        director.desk("IN").genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints, verify=True
+    )
+    assert space.sizes() == director.desk("IN").space.sizes()
+
+
+def test_a_courier_file_from_before_brings_nothing_back(director: Director, tmp_path: Path) -> None:
+    note = noted(director)
+    node, desk = director.nodes["JP"], director.desk("JP")
+    old = courier.write(node, desk, courier.partner(node, desk, "IN"), everything=True)
+    gone = CANARY.encode()
+    say(director, "JP", note, DETAIL)
+    new = courier.write(node, desk, courier.partner(node, desk, "IN"), everything=True)
+    for made in (new, old, new):
+        courier.read(director.nodes["IN"], made.data)
+    director.exchange()
+    assert in_step(director)
+    assert gone not in everywhere(director, tmp_path)
+
+
+@in_files_too
+def test_a_core_goes_when_both_agree_and_the_order_stays_as_it_was(director: Director, tmp_path: Path) -> None:
+    accepted = agreed_order(director)
+    delivery = director.act(
+        "IN", Kind.DELIVERY, accepted, occurred_on="2027-02-20", offset=330, place="CANARYPIER9B1C",
+        lines=[{"line": 1, "quantity": "100", "fuel": None}],
+    )  # fmt: skip
+    received(director, delivery)
+    director.exchange()
+    jp, india = director.desk("JP"), director.desk("IN")
+    order = jp.record.subject_of(delivery)
+    gone = [b"CANARYPIER9B1C", *secrets(india, delivery, TAGS[0])]
+    before = jp.record.ledger.digest
+    data = fields.to_json(jp.space.entry(delivery).body, fields.Context("INR", {1: "KGM"}))
+    data["place"] = "INVTZ"
+    del data["who"]
+    restated = redact.restatement(india, delivery, data, fields.Context("INR", {1: "KGM"}))
+    seen = redact.preview(india, redact.draft(india, delivery, CORE, Reason.NOT_STATED, restated))
+    assert (seen.now, seen.later, seen.waits_for) == (Segment(0), CORE, ("JP",))
+    assert seen.before is not None
+    assert seen.after is not None
+    assert [line.received for line in seen.after.lines] == [100_000]
+    say(director, "IN", delivery, CORE, restated)
+    director.exchange()
+    assert gone[0] in everywhere(director, tmp_path)
+    (waits,) = redact.waiting(jp)
+    assert redact.to_confirm(jp, waits).party == "IN"
+    assert redact.to_confirm(india, waits) is None
+    confirmation = redact.confirmation(jp, delivery)
+    seen = redact.preview(jp, confirmation)
+    assert (seen.now, seen.later, seen.waits_for) == (CORE, Segment(0), ())
+    write.sign(jp, confirmation)
+    director.exchange()
+    assert in_step(director)
+    held = everywhere(director, tmp_path)
+    assert [part for part in gone if part in held] == []
+    assert jp.space.entry(delivery).body.place == "INVTZ"
+    assert jp.record.ledger.digest == before
+    assert redact.waiting(jp) == ()
+    assert redact.standing(jp, delivery).last.party == "JP"
+    assert jp.record.orders[order].lines[0].received == 100_000
+
+
+def test_a_third_node_that_comes_later_has_the_same_record(director: Director) -> None:
+    note = noted(director)
+    say(director, "JP", note, DETAIL)
+    say(director, "JP", note, CORE)
+    director.exchange()
+    say(director, "IN", note, CORE)
+    director.exchange()
+    jp = director.desk("JP")
+    late = Space(jp.genesis, jp.dictionary)
+    for party in ("JP", "IN", "JP"):
+        desk = director.desk(party)
+        for bundle in desk.space.compose_all(late.sizes(), desk.sign_checkpoint):
+            late.apply(late.read(bundle))
+    assert late.sizes() == jp.space.sizes()
+    reading = jp.fold.fresh()
+    reading.extend(late.acts())
+    assert reading.record.digest == jp.record.digest
+    assert late.stored(note).core is None
+
+
+def test_nothing_of_what_is_not_there_is_erased_or_confirmed(tmp_path: Path) -> None:
+    director = paired(tmp_path)
+    order = request(director)
+    desk = director.desk("JP")
+    with pytest.raises(LocalError, match="nothing-to-erase"):
+        redact.draft(desk, order, DETAIL, Reason.NOT_STATED)
+    with pytest.raises(LocalError, match="nothing-to-confirm"):
+        redact.confirmation(desk, order)
+    with pytest.raises(ActRefusedError, match="redact-not-possible"):
+        say(director, "JP", order, CORE)
+    with pytest.raises(LocalError, match="unknown-entry"):
+        redact.standing(desk, EntryRef(16, 999))
+    grant = EntryRef(desk.admin_log, 1)
+    with pytest.raises(LocalError, match="redact-not-possible"):
+        redact.restatement(desk, grant, {}, fields.Context())
+
+
+def test_a_purge_that_was_not_possible_stays_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    director = paired(tmp_path)
+    note = noted(director)
+    desk = director.desk("JP")
+    monkeypatch.setattr(desk.store._driver, "_wait_seconds", 0.1)
+    desk.store.close()
+    with desk.store._transaction(write=False) as reading:
+        reading.rows("SELECT COUNT(*) FROM record_leaves")
+        say(director, "JP", note, DETAIL)
+        assert redact.purge_due(desk.store)
+    assert desk.store.purge()
+    assert not redact.purge_due(desk.store)
+    desk.store.close()
+    assert CANARY.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "jp").glob("node.db*"))
+
+
+def test_a_detail_of_another_party_is_only_asked_for(director: Director, tmp_path: Path) -> None:
+    note = noted(director)
+    jp, india = director.desk("JP"), director.desk("IN")
+    seen = redact.preview(india, redact.draft(india, note, DETAIL, Reason.NOT_STATED))
+    assert (seen.now, seen.later, seen.waits_for) == (Segment(0), DETAIL, ("JP",))
+    say(director, "IN", note, DETAIL)
+    director.exchange()
+    assert CANARY.encode() in everywhere(director, tmp_path)
+    write.sign(jp, redact.confirmation(jp, note))
+    director.exchange()
+    assert CANARY.encode() not in everywhere(director, tmp_path)
+    assert hashlib.sha256(encode(to_array(jp.space.entry(note).body))).digest() == jp.space.entry(note).core_hash
