@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from tallystick.app import attest, health, withheld
+from tallystick.app import attest, health, redact, withheld
 from tallystick.app.attest import Divergence
 from tallystick.app.node import Desk
 from tallystick.app.ports import Aside
@@ -34,6 +34,7 @@ class Sort(StrEnum):
     WITHHELD = "withheld"
     NODE = "node"  # this node cannot sign: it came back from a backup, its clock is wrong, its disk full
     REFUSED = "refused"  # bytes that were set aside
+    ERASURE = "erasure"  # a partner asks to erase something, and waits for this party
 
 
 DIVERGENCE_CODES: Mapping[str, str] = MappingProxyType({
@@ -41,6 +42,7 @@ DIVERGENCE_CODES: Mapping[str, str] = MappingProxyType({
     "orders": "divergence-order",
     "beside": "divergence-beside-orders",
 })  # fmt: skip
+ERASURE_CODES: Mapping[str, str] = MappingProxyType({"waits": "erasure-asked"})
 WITHHELD_CODES: Mapping[str, str] = MappingProxyType({"acts": "acknowledgement-withheld"})
 _SEEN = "alarm-seen "  # and the agreement's id and the alarm's
 _GRAVE = frozenset({Sort.FORK, Sort.DIVERGENCE})  # somebody lies, or a program is wrong
@@ -86,7 +88,7 @@ class Alarm:
 
 def gather(desk: Desk) -> tuple[Alarm, ...]:
     """Return every alarm of an agreement: those nobody has put away first, grave ones before others, newest first."""
-    found = [*_forks(desk), *_divergences(desk), *_withheld(desk), *_node(desk), *_refused(desk)]
+    found = [*_forks(desk), *_divergences(desk), *_withheld(desk), *_node(desk), *_asked(desk), *_refused(desk)]
     found = [_with_mark(desk, alarm) for alarm in found]
     return tuple(sorted(found, key=lambda alarm: (alarm.seen_at is not None, not alarm.grave, -alarm.at, alarm.id)))
 
@@ -222,6 +224,25 @@ def _node(desk: Desk) -> Iterator[Alarm]:
     since = state.since if state is not None else desk.clock.now()
     for error in health.of_desk(desk):
         yield Alarm(f"node-{error.code}", Sort.NODE, error.code, since, facts=error.facts)
+
+
+# ---- what partners ask
+
+
+def _asked(desk: Desk) -> Iterator[Alarm]:
+    for one in redact.waiting(desk):
+        said = redact.to_confirm(desk, one)
+        if said is not None:
+            yield Alarm(
+                id=f"erasure-{said.wish.ref.log}-{said.wish.ref.index}",
+                sort=Sort.ERASURE,
+                code=ERASURE_CODES["waits"],
+                at=said.at,
+                party=said.party,
+                facts={"party": said.party, "entry": str(one.target)},
+                entry=one.target,
+                order=one.order_id,
+            )
 
 
 # ---- what was refused

@@ -5,7 +5,7 @@ Decides nothing about what is refused because of it; that is where each thing is
 
 from __future__ import annotations
 
-from tallystick.app import timekeeping
+from tallystick.app import redact, timekeeping
 from tallystick.app.node import Desk, Node
 from tallystick.core.errors import LocalError, StoreError, TallystickError
 
@@ -39,4 +39,6 @@ def of_node(node: Node) -> tuple[TallystickError, ...]:
         return (error,)
     if free is not None and free < ROOM_MIN:
         found.append(LocalError("disk-nearly-full", free=free // 2**20, wanted=ROOM_MIN // 2**20))
+    if redact.purge_due(node.store):
+        found.append(LocalError("purge-due"))
     return tuple(found)

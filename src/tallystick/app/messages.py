@@ -461,6 +461,10 @@ _LOCAL = {
     "nothing-to-confirm": Message(
         "No partner has asked to erase anything of entry {entry} that waits for you.", "See: tallystick redact {entry}."
     ),
+    "erasure-asked": Message(
+        "{party} asks to erase something of entry {entry}, and waits for this party.",
+        "Look at what would go and what would be read instead, and confirm it if you agree.",
+    ),
     "purge-due": Message(
         "What was erased is gone from the record, but free space of the database file may still hold it, because it was"
         " being read.",

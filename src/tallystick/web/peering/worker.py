@@ -6,6 +6,7 @@ anything signed here, or ``wake()``, tries at once. What was exchanged before a 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from tallystick.app import attest, exchange, pairing
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
-from tallystick.core.errors import StoreError, TallystickError
+from tallystick.core.errors import StoreError, StoreUnavailableError, TallystickError
 from tallystick.web.link import HttpLink
 from tallystick.web.record import when_signed
 from tallystick.web.visit import LIVE, visit
@@ -83,6 +84,8 @@ class Worker:
             StoreError: the peer book does not open.
         """
         pairing.forget_old_knocks(self.node)
+        with contextlib.suppress(StoreUnavailableError):
+            self.node.store.purge()  # what an erasure could not clean because the database was being read
         for peer in self.node.store.peers():
             pace = self._paces.setdefault(peer.peer_id, _Pace())
             if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:

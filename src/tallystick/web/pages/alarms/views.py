@@ -36,6 +36,7 @@ TITLES: Mapping[Sort, Word] = MappingProxyType({
     Sort.WITHHELD: gettext_lazy("An acknowledgement does not come"),
     Sort.NODE: gettext_lazy("This node cannot sign"),
     Sort.REFUSED: gettext_lazy("Refused bytes"),
+    Sort.ERASURE: gettext_lazy("A partner asks to erase"),
 })  # fmt: skip
 
 
