@@ -25,10 +25,11 @@ from tests.nodes import NAMES, agreed, delivered, offered, paired, received
 from tests.web.conftest import Browser, Stage, form_on
 from tests.web.doors import open_door
 
-from tallystick.app import courier, exchange, pairing
+from tallystick.app import courier, exchange, pairing, prove
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.app.settings import NodeSettings
+from tallystick.app.unpack import unpack
 from tallystick.cli.main import cli
 from tallystick.core import bundle as wire
 from tallystick.core.entries import Kind
@@ -273,6 +274,11 @@ def let_everything_out(nodes: dict[str, Node], outside: Outside, tmp_path: Path)
     _we_call(jp, india, outside)
     ran = CliRunner().invoke(cli, ["--node", str(jp.settings.folder), "export", str(tmp_path / "export")])
     assert ran.exit_code == 0, ran.output
+    (order_id,) = desk.record.orders
+    for whole in (False, True):
+        data = outside.add("evidence", prove.prove(desk, order_id, whole=whole))
+        for name, plain in unpack(data).items():
+            outside.add("evidence, unpacked", name.encode() + plain)
     for path in sorted((tmp_path / "export").rglob("*")):
         outside.add("export", path.name.encode() + (path.read_bytes() if path.is_file() else b""))
 
@@ -344,7 +350,8 @@ def test_no_canary_leaves(world: World):
 
     assert world.outside.left.keys() == {
         "card", "knock", "courier file before sealing", "bundles", "have", "answers at our doors",
-        "answers to an exchange", "requests of the worker", "export", "log lines",
+        "answers to an exchange", "requests of the worker", "export", "evidence",
+        "evidence, unpacked", "log lines",
     }  # fmt: skip
     assert all(any(pieces) for what, pieces in world.outside.left.items() if what != "log lines")
 
@@ -361,6 +368,7 @@ def test_the_canaries_are_there_and_the_search_finds_them(world: World):
     found = {what for what, data in world.everything() if shared.found_in(data)}
     assert {
         "bundles, unpacked", "courier file before sealing, unpacked", "answers to an exchange, unpacked", "export",
+        "evidence", "evidence, unpacked",
     } <= found  # fmt: skip
 
 

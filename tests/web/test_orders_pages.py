@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from django.db import connection
@@ -11,7 +12,9 @@ from tests import nodes
 from tests.web.conftest import form_on, text_of
 from tests.web.test_orders_acts import only
 
+from tallystick.app import auditor, verify_evidence
 from tallystick.app.fields import kind_name
+from tallystick.app.report import Verdict
 from tallystick.core import merkle
 from tallystick.core.entries import Duty, Kind
 from tallystick.core.identity import EntryRef
@@ -146,6 +149,28 @@ def test_the_raw_entry_can_be_checked_without_us(stage, s1):
     leaf_hash = merkle.leaf_hash(told["stored"].leaf)
     assert merkle.verify_inclusion(leaf_hash, order.acceptance.index, told["proved_in"], path, told["root"])
     assert told["note"].splitlines()[0] == told["origin"]
+
+
+def test_the_evidence_is_downloaded_and_holds(stage, s1):
+    s1.negotiate()
+    order = order_of(stage)
+    reader = stage.somebody("JP", [Duty.AUDITOR])
+    page = reader.get(f"/orders/{order.order_id}/")
+    for path in re.findall(r'href="(/orders/[^"]+[.]evidence[^"]*)"', page.content.decode()):
+        found = reader.get(path)
+        assert found["Content-Disposition"] == 'attachment; filename="JPIN-JP-2026-0007.evidence"'
+        checked = verify_evidence.check(found.content)
+        assert (checked.verdict, checked.order) == (Verdict.HOLDS, order)
+        codes = {problem.code for problem in checked.problems}
+        assert ("evidence-not-whole" in codes) == ("whole" not in path)
+
+
+def test_the_auditors_page_may_ask_nothing_of_anybody(stage):
+    nodes.request(stage.director)
+    page = stage.somebody("JP", [Duty.AUDITOR]).get("/auditor.html")
+    assert page["Content-Security-Policy"].startswith("default-src 'none'; script-src 'sha256-")
+    assert "self" not in page["Content-Security-Policy"]
+    assert page.content == auditor.page()
 
 
 def test_an_internal_note_and_a_citation_stay_home(stage):

@@ -637,6 +637,7 @@ _LOCAL = {
     ),
     "key-damaged": Message("The key at {path} is not readable as a key.", "Restore it from your copy of the keys."),
     "not-a-key-name": Message("“{name}” cannot be the name of a key.", "Use small letters, digits and dashes."),
+    "not-an-age-key": Message("There is no age key in this file.", "Name the file with the line AGE-SECRET-KEY-1…."),
     "not-a-recipient": Message(
         "The partner's address for courier files does not read.", "Pair again with a fresh card from the partner."
     ),
@@ -734,6 +735,9 @@ _CHECKS = {
     "evidence-crossed": Message(
         "This entry and {other} were signed before either side had seen the other's. Which is read first is told, not "
         "shown."
+    ),
+    "courier-gap": Message(
+        "The file comes after leaf {needed} of this log; {held} are at hand. Name with --on what it comes on top of."
     ),
     "record-not-read": Message("Because of this, what the entries mean was not worked out."),
     "record-not-all-signed": Message(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from tallystick.app import unpack as unpacking
 from tallystick.app import verify as verifying
 from tallystick.app.messages import fill, message
 from tallystick.app.ports import Loaded
-from tallystick.app.report import Problem, Verdict, Weight
+from tallystick.app.report import Problem, Problems, Verdict, Weight
 from tallystick.app.verify import Verified
+from tallystick.app.verify_courier import Carried
 from tallystick.app.verify_evidence import Checked
 from tallystick.cli.orders import find_order, money
 from tallystick.cli.shell import (
@@ -37,9 +39,13 @@ from tallystick.cli.shell import (
 )
 from tallystick.core import checkpoint
 from tallystick.core.entries import Kind
-from tallystick.core.errors import LocalError, StoreError
+from tallystick.core.errors import LocalError, RemoteError, StoreError
 
 _NOTE_MAX = 4096  # bytes; ours have about 250
+_KEY_MAX = 4096  # bytes of an age key file
+_BEGINNING = 64  # bytes that tell a sort of file
+_AGE = b"age-encryption.org/v1\n"
+_BUNDLES = (b"\x85\x01", b"\x86\x01")  # arrays of five or six that begin with a 1
 _PROBLEMS_SHOWN = 50  # of each weight, on a page
 
 EXIT_HOLDS, EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED = 0, 1, 2
@@ -66,6 +72,7 @@ class _Result:
     told: dict[str, Any]
     checked: Checked | None = None
     verified: Verified | None = None
+    carried: Carried | None = None
 
 
 # ---- verify
@@ -73,9 +80,11 @@ class _Result:
 
 @click.command()
 @click.argument("what", required=False, metavar="[FILE_FOLDER_OR_DATABASE]")
+@click.option("--on", metavar="WHAT", help="For a courier file: the record it comes on top of, or an evidence file.")
+@click.option("--key", type=click.Path(path_type=Path), help="For a sealed courier file: the age key it is sealed for.")
 @json_option
 @click.pass_context
-def verify(context: click.Context, what: str | None, as_json: bool) -> None:
+def verify(context: click.Context, what: str | None, on: str | None, key: Path | None, as_json: bool) -> None:
     """Check evidence, or a record, from its bytes: signatures, order and meaning.
 
     Takes an evidence file (tallystick prove), a node's folder, a folder written by export or backup, an SQLite file, or
@@ -83,12 +92,14 @@ def verify(context: click.Context, what: str | None, as_json: bool) -> None:
     and root, checks every signature strictly, folds all entries from nothing, and lists all that is not as it must be.
     Needs no key, no network and no partner.
 
+    Takes a courier file too, sealed or not: it is read on top of the record in --node or --on, and nothing is kept.
+
     Exit codes: 0 it holds, 1 it does not, 2 it could not be checked.
     """
     shell = context.find_object(Shell)
     assert shell is not None
     try:
-        results = list(_results(what or str(shell.folder)))
+        results = list(_results(what or str(shell.folder), on or str(shell.folder), key, shell.folder))
     except StoreError as error:
         tell(error)
         context.exit(EXIT_NOT_CHECKED)
@@ -107,19 +118,74 @@ def _worst(verdicts: Iterable[Verdict]) -> int:
     return next((code for code in (EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED) if code in exits), EXIT_HOLDS)
 
 
-def _results(what: str) -> Iterable[_Result]:
+def _results(what: str, on: str, key: Path | None, node: Path) -> Iterable[_Result]:
     path = Path(what)
-    if "://" not in what and path.is_file():
-        with path.open("rb") as file:
-            begins = file.read(64)
-        if evidence.is_evidence(begins):
-            yield _of_evidence(path.name, read_file(path, limit=evidence.EVIDENCE_MAX, what="evidence file"))
-            return
+    begins = _beginning(what)
+    if evidence.is_evidence(begins):
+        yield _of_evidence(path.name, read_file(path, limit=evidence.EVIDENCE_MAX, what="evidence file"))
+        return
+    if begins.startswith((_AGE, *_BUNDLES)):
+        from tallystick.app.courier import COURIER_MAX
+
+        data = read_file(path, limit=COURIER_MAX, what="courier file")
+        yield _of_courier(path.name, data, on, key, node)
+        return
     for loaded, notes in _sources(what):
         audited = verifying.audit(loaded, notes)
         verified = audited.verified
         told = {} if verified is None else _record(verified)
         yield _Result(what, "record", audited.verdict, audited.problems, told, verified=verified)
+
+
+def _beginning(what: str) -> bytes:
+    path = Path(what)
+    if "://" in what or not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(_BEGINNING)
+
+
+def _of_courier(name: str, data: bytes, on: str, key: Path | None, node: Path) -> _Result:
+    """Check a courier file on top of the record called ``on``."""
+    from tallystick.app import verify_courier
+    from tallystick.core.bundle import is_for
+    from tallystick.stores.node import wire_dictionary
+
+    try:
+        plain = _unsealed(data, key, node) if data.startswith(_AGE) else data
+    except RemoteError as error:
+        problems = Problems()
+        problems.error(error)
+        return _Result(name, "courier", Verdict.DOES_NOT_HOLD, problems.found, {})
+    beginning = _beginning(on)
+    if evidence.is_evidence(beginning):
+        genesis = evidence.read(read_file(Path(on), limit=evidence.EVIDENCE_MAX, what="evidence file")).genesis
+        records = [Loaded(genesis, (), {}, {})]
+    else:
+        records = [loaded for loaded, _ in _sources(on)]
+    try:
+        held = next(loaded for loaded in records if is_for(sha256(loaded.genesis).digest(), plain))
+    except (RemoteError, StopIteration):
+        if not records:
+            raise LocalError("nothing-to-verify", path=on) from None
+        held = records[0]
+    carried = verify_courier.check(plain, held, wire_dictionary())
+    told = {
+        "agreement": carried.agreement,
+        "id": carried.space.hex(),
+        "bundles": carried.bundles,
+        "entries": carried.entries,
+        "logs": [{"log": log, "from": begin, "to": end} for log, begin, end in carried.logs],
+    }
+    return _Result(name, "courier", carried.verdict, carried.problems, told, carried=carried)
+
+
+def _unsealed(data: bytes, key: Path | None, node: Path) -> bytes:
+    from tallystick.stores.keys import KeyFolder, unseal
+
+    if key is not None:
+        return unseal(read_file(key, limit=_KEY_MAX, what="key").decode("utf-8", "replace"), data)
+    return KeyFolder(node_settings.load(node).keys_folder).unseal(data)
 
 
 def _sources(what: str) -> list[tuple[Loaded, dict[int, str]]]:
@@ -182,6 +248,8 @@ def _print(result: _Result) -> None:
         _print_order(result.checked)
     if result.verified is not None:
         _print_record(result.verified)
+    if result.carried is not None:
+        _print_carried(result.carried)
     for weight, heading in (
         (Weight.FAULT, "What does not hold"),
         (Weight.DOUBT, "What could not be checked"),
@@ -239,6 +307,18 @@ def _print_record(result: Verified) -> None:
         [(log.log, log.party, log.writer, log.size, log.signed, log.root.hex()[:16]) for log in result.logs],
         right=("log", "leaves", "signed"),
     )
+
+
+def _print_carried(carried: Carried) -> None:
+    facts(
+        {
+            "agreement": carried.agreement,
+            "id": carried.space.hex(),
+            "bundles": carried.bundles,
+            "entries": f"{carried.entries} that are not held yet",
+        }
+    )
+    table(("log", "held", "brought to"), carried.logs, right=("log", "held", "brought to"))
 
 
 def _of_evidence(name: str, data: bytes) -> _Result:

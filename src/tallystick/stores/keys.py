@@ -34,6 +34,29 @@ _WEB = "web-secret:"
 _AGE = "AGE-SECRET-KEY-"
 
 
+def unseal(identity: str, sealed: bytes) -> bytes:
+    """Open an age file with the identity in an age key file: its lines, of which one is the key.
+
+    Raises:
+        LocalError: ``not-an-age-key``.
+        RemoteError: ``sealed-for-others``, or it is no age file or was changed.
+    """
+    (key, *_) = [line.strip() for line in identity.splitlines() if line.startswith(_AGE)] or [""]
+    try:
+        return _open(pyrage.x25519.Identity.from_str(key), sealed)
+    except pyrage.IdentityError:
+        raise LocalError("not-an-age-key") from None
+
+
+def _open(identity: pyrage.x25519.Identity, sealed: bytes) -> bytes:
+    try:
+        return bytes(pyrage.decrypt(sealed, [identity]))
+    except pyrage.DecryptError as error:
+        if "No matching keys" in str(error):
+            raise RemoteError("sealed-for-others") from None
+        raise MalformedBytesError("not-sealed", why=str(error)) from None
+
+
 class KeyFolder:
     """Key files in one folder; read when first needed, then kept in memory."""
 
@@ -117,13 +140,7 @@ class KeyFolder:
         return bytes(pyrage.encrypt(plain, known))
 
     def unseal(self, sealed: bytes) -> bytes:
-        identity = self._age()
-        try:
-            return bytes(pyrage.decrypt(sealed, [identity]))
-        except pyrage.DecryptError as error:
-            if "No matching keys" in str(error):
-                raise RemoteError("sealed-for-others") from None
-            raise MalformedBytesError("not-sealed", why=str(error)) from None
+        return _open(self._age(), sealed)
 
     def web_secret(self) -> str:
         return self._secret(WEB, _WEB)

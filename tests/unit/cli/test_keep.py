@@ -18,6 +18,7 @@ from tests.unit.stores.keeping import postgres_schema
 
 from tallystick.core.errors import LocalError
 from tallystick.stores import postgres
+from tallystick.stores.keys import unseal
 from tallystick.stores.node import open_node
 
 
@@ -196,6 +197,34 @@ def test_all_that_is_wrong_is_listed(pair):
     places = [problem["where"] for problem in result["problems"] if problem["weight"] == "fault"]
     assert {"0.1", "0.2"} <= set(places)
     assert "log 0" in places
+
+
+def test_a_courier_file_is_verified_sealed_and_not(pair, run, tmp_path):
+    (tmp_path / "fields.json").write_text(json.dumps(REQUEST))
+    evidence = tmp_path / "an.evidence"
+    pair.carry()
+    everything = pair.done("jp", "bundle", "write", "--all", "--to", tmp_path / "all.age", "--json").json["file"]
+    pair.sign("jp", "request", "--fields", tmp_path / "fields.json")
+    news = pair.done("jp", "bundle", "write", "--to", tmp_path / "news.age", "--json").json["file"]
+    pair.done("jp", "prove", pair.done("jp", "order", "list", "--json").json[0]["number"], evidence)
+
+    sealed = pair.done("in", "verify", news, "--json").json[0]
+    assert (sealed["what"], sealed["verdict"], sealed["entries"]) == ("courier", "holds", 1)
+    assert pair.done("in", "order", "list", "--json").json == []  # nothing was kept
+    key = pair.folder / "in" / "keys" / "age.key"
+    somewhere = ["--node", tmp_path / "nowhere", "verify"]
+    assert run(*somewhere, everything, "--key", key, "--on", evidence).code == 0
+    assert run(*somewhere, news, "--key", key, "--on", evidence).code == 2  # comes after leaves that are not at hand
+    plain = tmp_path / "plain"
+    plain.write_bytes(unseal(key.read_text(), everything_bytes := (pair.folder / everything).read_bytes()))
+    assert run(*somewhere, plain, "--on", evidence).out.startswith("HOLDS: plain")
+    data = plain.read_bytes()
+    for at in (5, len(data) // 2, len(data) - 1):
+        plain.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        assert run(*somewhere, plain, "--on", evidence).code == 1, at
+    assert "code: not-an-age-key" in run(*somewhere, everything, "--key", evidence, "--on", evidence).err
+    (pair.folder / everything).write_bytes(everything_bytes[:-1])
+    assert run(*somewhere, everything, "--key", key, "--on", evidence).code == 1
 
 
 def test_an_orders_evidence_is_written_and_verified_anywhere(pair, run, tmp_path):

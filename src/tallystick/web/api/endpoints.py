@@ -19,7 +19,7 @@ from ninja.params.functions import Header, Query
 
 from tallystick import __version__
 from tallystick.app import alarms as app_alarms
-from tallystick.app import export, fields, read, write
+from tallystick.app import export, fields, prove, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.core.entries import BODIES, DESK_KINDS, DETAIL_REMARK, Draft, Duty, Kind
@@ -217,6 +217,23 @@ def order(request: HttpRequest, name: shapes.EntryName) -> shapes.OrderShape:
     """One order with its lines, entries, findings and what it waits for."""
     desk = _desk(request)
     return shapes.OrderShape.of(_detail(request, desk, name), desk.party_code(desk.party))
+
+
+_FILE = {"description": "The file.", "content": {"application/octet-stream": {"schema": {"type": "string"}}}}
+
+
+@api.get("orders/{name}/evidence", response=_PROBLEMS, openapi_extra={"responses": {200: _FILE}})
+def evidence(
+    request: HttpRequest,
+    name: shapes.EntryName,
+    whole: bool = Query(False),
+) -> HttpResponse:
+    """The order's evidence file (docs/spec/evidence.md); ``whole`` shows every leaf of every log."""
+    desk = _desk(request, "whole")
+    detail = _detail(request, desk, name)
+    data = prove.prove(desk, detail.view.order_id, whole=whole)
+    disposition = f'attachment; filename="{prove.file_name(detail.view.number)}"'
+    return HttpResponse(data, content_type="application/octet-stream", headers={"Content-Disposition": disposition})
 
 
 @api.get("entries/{name}", response={200: shapes.EntryShape, **_PROBLEMS})

@@ -14,5 +14,7 @@ urlpatterns = [
     path("orders/<ref:order_id>/entries/<ref:ref>/", views.entry, name="entry"),
     path("orders/<ref:order_id>/<str:kind>/<ref:on>/", views.act, name="act"),
     path("orders/<ref:order_id>.csv", views.order_as, {"form": "csv"}, name="order-csv"),
+    path("orders/<ref:order_id>.evidence", views.order_evidence, name="order-evidence"),
+    path("auditor.html", views.auditor_page, name="auditor"),
     path("orders/<ref:order_id>.json", views.order_as, {"form": "json"}, name="order-json"),
 ]

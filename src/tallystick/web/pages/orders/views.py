@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from tallystick.app import fields, read
+from tallystick.app import auditor, fields, prove, read
 from tallystick.app.export import to_csv
 from tallystick.app.read import OrderDetail
 from tallystick.core import calendar, checkpoint, merkle
@@ -172,6 +172,25 @@ def order_as(request: SignedInRequest, order_id: EntryRef, form: str) -> HttpRes
         lines = plain_lines(detail)
         return download(to_csv(list(lines[0]), lines).encode(), f"{name}.csv", "text/csv; charset=utf-8")
     return JsonResponse(plain_order(here, detail))
+
+
+@require_safe
+@for_readers
+def order_evidence(request: SignedInRequest, order_id: EntryRef) -> HttpResponse:
+    """The order's evidence file; with ``?whole=1``, one that shows every leaf of every log."""
+    here = current(request)
+    detail = order_or_404(here, order_id)
+    data = prove.prove(here.desk, order_id, whole="whole" in request.GET)
+    return download(data, prove.file_name(detail.view.number), "application/octet-stream")
+
+
+@require_safe
+@for_readers
+def auditor_page(request: SignedInRequest) -> HttpResponse:
+    """The auditor's page as it ships, under its own policy: it may ask nothing of anybody, this node included."""
+    current(request)
+    policy = {"Content-Security-Policy": auditor.policy()}
+    return HttpResponse(auditor.page(), content_type="text/html; charset=utf-8", headers=policy)
 
 
 def plain_lines(detail: OrderDetail) -> list[dict[str, Any]]:
