@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tallystick.app import forks, timekeeping
+from tallystick.app import forks, rotations, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
@@ -206,8 +206,11 @@ def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
     """Return what the partner node with ``writer_key`` has acknowledged; nothing when it has not spoken yet."""
     if writer_key is None:
         return {}
-    log = desk.space.log_of(writer_key)
-    return {} if log is None else desk.space.known_by(log)
+    known: dict[int, int] = {}
+    for log in rotations.logs(desk, writer_key):
+        for of, size in desk.space.known_by(log).items():
+            known[of] = max(known.get(of, 0), size)
+    return known
 
 
 def reachable(store: PeerBook, space: bytes) -> frozenset[bytes]:

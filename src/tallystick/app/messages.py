@@ -641,6 +641,7 @@ _LOCAL = {
     "not-a-recipient": Message(
         "The partner's address for courier files does not read.", "Pair again with a fresh card from the partner."
     ),
+    "ceiling-without-currency": Message("A ceiling needs its currency.", "Name it by its ISO 4217 code."),
     "key-not-acceptable": Message(
         "{key} is not an Ed25519 public key that can be granted.", "Ask for it again; 64 hexadecimal digits."
     ),

@@ -30,7 +30,7 @@ from tallystick.core.errors import (
     StoreUnavailableError,
 )
 from tallystick.core.fold import Fold, Record
-from tallystick.core.identity import EntryRef, log_id
+from tallystick.core.identity import EntryRef, grant_of, log_id
 from tallystick.core.space import Admission, Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
@@ -330,9 +330,11 @@ class Desk:
         """Sign a head of an own log; None for a log of somebody else, or whose key is not on this node."""
         if log == self.admin_log and self.keys.has("root"):
             return self.keys.sign("root", text)
-        if self.space.key_of(log) == self.keys.public("writer"):
-            return self.keys.sign("writer", text)
-        return None
+        key = self.space.key_of(log)
+        name = next((name for name in self.keys.writers() if self.keys.public(name) == key), None)
+        if name is None or (name != "writer" and self.record.grants[self.party, grant_of(log)].revoked):
+            return None  # an old log that was taken back stands where it stood
+        return self.keys.sign(name, text)
 
 
 @dataclass

@@ -291,6 +291,10 @@ class KeyRing(Protocol):
 
     def has(self, name: str) -> bool: ...
 
+    def writers(self) -> tuple[str, ...]:
+        """Return the names of the keys this node writes its log with or has written one with, the present one first."""
+        ...
+
     def public(self, name: str) -> bytes:
         """Return the 32-byte Ed25519 public key of a signing key."""
         ...

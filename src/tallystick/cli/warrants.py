@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tallystick.app import fields, read, warrants, write
+from tallystick.app import fields, read, rotations, warrants, write
 from tallystick.cli.officer_key import public_key
 from tallystick.cli.orders import money
 from tallystick.cli.shell import Shell, day, json_option, pass_shell, print_json, say, table
@@ -140,6 +140,50 @@ def rotate(shell: Shell, officer: str, officer_key: str, yes: bool, as_json: boo
         print_json({"grant": entry.ref.index, "entry": str(entry.ref), "post": meant.post, "replaces": meant.grant})
     else:
         say(f"Renewed: {meant.post}, now number {entry.ref.index} instead of {meant.grant}.")
+
+
+@warrant.command("rotate-writer")
+@click.option("--currency", default="", metavar="CODE", help="Of the ceilings.")
+@click.option("--per-act", metavar="AMOUNT", help="Above this the officer signs as well, as the agreement says.")
+@click.option("--total", metavar="AMOUNT", help="Most that all acts of this node together may commit.")
+@click.option("--until", metavar="DAY", help="Last day.")
+@click.option("--yes", is_flag=True, help="Sign; without, only say what would happen.")
+@pass_shell
+def rotate_writer(
+    shell: Shell, currency: str, per_act: str | None, total: str | None, until: str | None, yes: bool
+) -> None:
+    """Let this node write with a new key from now on, and set its ceilings. Needs the root key on this node.
+
+    The node begins a new log in every agreement; the old logs stay as they are, and what they committed counts on.
+    The old key is kept in the keys' folder until partners have all of the old logs. If it was stolen, revoke the old
+    warrant as well.
+    """
+    if (per_act or total) and not currency:
+        raise click.UsageError("A ceiling needs its --currency.")
+    if not yes:
+        say("Would write with a new key in every agreement of this node. Sign with --yes, and start the node again.")
+        return
+    from tallystick.stores.keys import KeyFolder
+
+    node = shell.node
+    folder = KeyFolder(node.settings.keys_folder)
+    if not folder.has(rotations.NEW):
+        folder.create(rotations.NEW, node.ids)
+    key = folder.public(rotations.NEW)
+    for desk in node.desks.values():
+        if desk.space.log_of(key) is not None:
+            continue  # begun before, and interrupted
+        entry = rotations.rotate_writer(
+            desk,
+            key,
+            currency=currency,
+            per_act=Money.parse(per_act, currency).minor if per_act else None,
+            total=Money.parse(total, currency).minor if total else None,
+            until=parse_day(until) if until else None,
+        )
+        say(f"{desk.name}: granted by entry {entry.ref}.")
+    folder.put_in_place(rotations.NEW, "writer")
+    say(f"This node writes with the key {readable_id(key)} from now on. Start it again if it is running.")
 
 
 @warrant.command()

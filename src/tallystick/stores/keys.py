@@ -9,6 +9,7 @@ Nothing here prints a secret: not ``repr``, not an error, not a log line.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import stat
@@ -24,6 +25,7 @@ from tallystick.core import signing
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError
 from tallystick.stores import rules
 
+WRITER = "writer"
 AGE = "age"
 WEB = "web"
 _SEED_BYTES = 32
@@ -107,7 +109,8 @@ class KeyFolder:
         """Let the key ``new`` be ``name`` from now on; the old one stays beside it, as ``name-old`` and a number."""
         number = next(n for n in range(1, 1000) if not self.has(f"{name}-old-{n}"))
         try:
-            self._path(name).rename(self._path(f"{name}-old-{number}"))
+            if self.has(name):  # else this was begun before and interrupted
+                self._path(name).rename(self._path(f"{name}-old-{number}"))
             self._path(new).rename(self._path(name))
             rules.sync_folder(self._folder)
         except OSError as error:
@@ -115,6 +118,10 @@ class KeyFolder:
         finally:
             self._secrets.clear()
             self._public.clear()
+
+    def writers(self) -> tuple[str, ...]:
+        old = itertools.takewhile(self.has, (f"{WRITER}-old-{number}" for number in itertools.count(1)))
+        return (*((WRITER,) if self.has(WRITER) else ()), *reversed(list(old)))
 
     def has(self, name: str) -> bool:
         return self._path(name).exists()

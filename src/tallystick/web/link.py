@@ -119,14 +119,21 @@ class HttpLink:
             try:
                 return self._ask("POST", url, door, body, {"Authorization": f"Tallystick {token}", **headers})
             except RemoteError as error:
-                if fresh or error.code != "session-ended":
+                if fresh or error.code not in ("session-ended", "stranger"):  # it may know our new key by now
                     raise
         raise AssertionError("the second try returns or raises")
 
     def _open_session(self, url: str, space: bytes, answerer: bytes) -> str:
-        key = self.keys.public("writer")
-        challenge = self._send("POST", url, "challenge", canonical.encode([space, key]), {})
-        signature = self.keys.sign("writer", session_message(space, answerer, challenge))
+        *older, oldest = self.keys.writers()
+        for name in (*older, oldest):  # a partner that has not heard of a new key knows us by an old one
+            key = self.keys.public(name)
+            try:
+                challenge = self._send("POST", url, "challenge", canonical.encode([space, key]), {})
+                break
+            except RemoteError as error:
+                if error.code != "stranger" or name == oldest:
+                    raise
+        signature = self.keys.sign(name, session_message(space, answerer, challenge))
         token = self._send("POST", url, "session", canonical.encode([space, key, challenge, signature]), {})
         if not (len(token) <= _TOKEN_MAX and token.isascii() and token.decode("ascii").isprintable()):
             raise MalformedBytesError(what="session")  # it goes into a header

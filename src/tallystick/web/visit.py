@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from tallystick.app import attest, exchange, pairing, withheld
+from tallystick.app import attest, exchange, pairing, rotations, withheld
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core.agreement import Genesis
@@ -22,6 +22,7 @@ LIVE = exchange.LIVE
 
 def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.SyncResult | TallystickError:
     """Knock at or exchange with one partner; note in the peer book, and return, how it went."""
+    peer = rotations.followed(node, peer)
     assert peer.space is not None
     assert peer.writer_key is not None
     now = node.clock.now()

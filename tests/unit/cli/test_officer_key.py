@@ -102,3 +102,22 @@ def test_a_deputy_is_granted_with_an_end(pair):
     row = next(row for row in pair.done("jp", "warrant", "list", "--json").json if row["grant"] == granted["grant"])
     assert row["acting_for"] is not None
     assert row["live"] is True
+
+
+def test_a_node_goes_on_under_a_new_key(pair):
+    assert "Would write with a new key" in pair.done("jp", "warrant", "rotate-writer").out
+    done = pair.done(
+        "jp", "warrant", "rotate-writer", "--currency", "INR", "--per-act", "100.00", "--total", "1000.00", "--yes"
+    )  # fmt: skip
+    assert "granted by entry" in done.out
+    keys = pair.folder / "jp" / "keys"
+    assert (keys / "writer-old-1.key").exists()
+    assert not (keys / "writer-new.key").exists()
+    fields = pair.folder / "fields.json"
+    fields.write_text(json.dumps(REQUEST))
+    signed = pair.sign("jp", "request", "--fields", fields)
+    pair.carry()
+    digests = {code: pair.done(code, "digest", "--json").out for code in ("jp", "in")}
+    assert digests["jp"] == digests["in"]
+    assert pair.done("in", "verify").code == 0
+    assert int(signed.partition(".")[0]) // 16 > 2  # the log of the new grant

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from tallystick.app import attest, exchange, forks, pairing
+from tallystick.app import attest, exchange, forks, pairing, rotations
 from tallystick.app.ids import token
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
@@ -153,7 +153,8 @@ def session(request: HttpRequest) -> HttpResponse:
     named = _loads(challenge.decode("ascii", "replace"), salt=_CHALLENGE_SALT, max_age=CHALLENGE_SECONDS)
     if named[:2] != [space.hex(), key.hex()]:
         raise RemoteError("session-ended")
-    if not signing.verify(key, session_message(space, node.keys.public("writer"), challenge), signature):
+    ours = [node.keys.public(name) for name in node.keys.writers()]  # the caller may not know the newest yet
+    if not any(signing.verify(key, session_message(space, one, challenge), signature) for one in ours):
         raise RemoteError("session-signature")
     _use_up(challenge)
     watch.line(request, "partner-came", party=partner.party)
@@ -239,7 +240,8 @@ def _loads(token: str, *, salt: str, max_age: int) -> list[str]:
 
 def _partner(node: Node, space: bytes, key: bytes) -> Peer:
     """Return the peer whose node key is ``key``; a stranger learns nothing but that it is one."""
-    for peer in node.store.peers():
+    for known in node.store.peers():
+        peer = rotations.followed(node, known) if known.space == space else known
         if peer.space == space and peer.writer_key == key:
             if peer.status is PeerStatus.KNOCK:
                 raise RemoteError("not-yet-confirmed")
