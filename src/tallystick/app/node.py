@@ -310,7 +310,8 @@ class Desk:
     def _notice_an_old_copy(self) -> None:
         """Close the own logs when this node had signed more than its database holds."""
         known = self.high_water.sizes().get(self.id, {}) if self.high_water is not None else {}
-        if any(size > self.space.size(log) for log, size in known.items() if log in self.own_logs):
+        own = self.own_logs - self.space.cuts.keys()  # a log that forked is shorter for another reason
+        if any(size > self.space.size(log) for log, size in known.items() if log in own):
             with contextlib.suppress(StoreError):  # a database that cannot be written is not signed on either
                 if self.restored is None:
                     self.mark_restored(Why.BEHIND)

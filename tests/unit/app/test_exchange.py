@@ -536,6 +536,7 @@ def test_a_second_history_is_refused_reported_and_the_same_for_all(tmp_path: Pat
     assert in_step(director)
     assert in_step(twin)
     assert director.desk("JP").space.size(log) == director.desk("IN").space.cuts[log].stands
+    assert copy.restored is None, "a log that was cut is no sign of an old copy"
     tails = [one for one in copy.store.aside() if one.code == "fork-tail"]
     assert len(tails) == 1, "what the copy had written is kept there"
     for node in (director, twin):
