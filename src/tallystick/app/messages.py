@@ -797,7 +797,8 @@ _REMOTE = {
     ),
     "log-forked": Message(
         "Log {log} has two histories, so nothing more can be written in it.",
-        "Ask your administrator for a new writer's key and its grant; then write again what did not count.",
+        "Write with a new key (tallystick warrant rotate-writer, or recover ask where the root key is elsewhere); "
+        "then write again what did not count.",
     ),
     "not-attested": Message(
         "Digests are told only of entries that an attestation names and that are all held: {why}.",

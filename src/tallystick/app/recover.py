@@ -44,19 +44,19 @@ class Request:
 
 
 def require_needed(node: Node, desk: Desk) -> int:
-    """Return the closed log that a new writer would take the place of.
+    """Return the log that a new writer would take the place of: one that is closed, or that has two histories.
 
     Raises:
-        LocalError: ``not-behind`` (no log is closed: nothing to recover), or ``recover-needs-hearing`` (this node keeps
+        LocalError: ``not-behind`` (no log is either: nothing to recover), or ``recover-needs-hearing`` (this node keeps
             the root key, and the admin log that would grant is closed too).
     """
     closed = desk.closed_logs
-    if not closed:
-        raise LocalError("not-behind", agreement=desk.name)
-    if node.keys.has("root"):
+    if node.keys.has("root") and closed:
         raise LocalError("recover-needs-hearing", agreement=desk.name)
-    (log,) = closed
-    return log
+    for log in desk.own_logs - {desk.admin_log}:
+        if log in closed or log in desk.space.cuts:
+            return log
+    raise LocalError("not-behind", agreement=desk.name)
 
 
 def is_granted(node: Node) -> bool:

@@ -25,7 +25,7 @@ from tests.nodes import (
     two_nodes,
 )
 
-from tallystick.app import exchange, forks
+from tallystick.app import exchange, forks, rotations
 from tallystick.app.exchange import Reply
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
@@ -36,6 +36,7 @@ from tallystick.core.entries import Entry, Kind
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 from tallystick.core.fold import Fold
 from tallystick.core.identity import EntryRef, log_id
+from tallystick.stores.keys import KeyFolder
 from tallystick.stores.node import open_node
 from tallystick.stores.sql import SqlStore
 
@@ -546,6 +547,32 @@ def test_a_second_history_is_refused_reported_and_the_same_for_all(tmp_path: Pat
         again_there = again(one).desk()
         assert again_there.record.digest == desk.record.digest
         assert roots(again_there) == roots(desk)
+
+
+def test_a_forked_writer_goes_on_under_a_new_key(tmp_path: Path):
+    """What did not count is written again, and the order goes on as if nothing had been."""
+    director, twin = two_histories(tmp_path)
+    other = exchange.news_for(twin.desk("IN"), exchange.known_by_partner(twin.desk("IN"), key_of(director, "JP")))
+    with pytest.raises(RemoteError):
+        exchange.receive(director.desk("JP"), b"".join(other))
+    director.exchange()
+    node = director.nodes["IN"]
+    old = node.desk().log
+    folder = KeyFolder(node.settings.keys_folder)
+    folder.create(rotations.NEW, node.ids)
+    rotations.rotate_writer(
+        node.desk(), folder.public(rotations.NEW), currency="", per_act=None, total=None, until=None
+    )
+    folder.put_in_place(rotations.NEW, "writer")
+    director.nodes["IN"] = node = again(node)
+    assert node.desk().log != old
+    director.exchange()
+    (accepted,) = agreements(node.desk())
+    received(director, delivered(director, accepted, "90"), "90")
+    director.exchange()
+    assert in_step(director)
+    (order,) = director.desk("JP").record.orders.values()
+    assert order.lines[0].delivered == 100_000, "the ten that stood and the ninety written again"
 
 
 def agreements(desk: Desk) -> list[EntryRef]:
