@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,9 @@ from tallystick.app import courier, pairing
 from tallystick.app.ports import PeerStatus
 from tallystick.cli.shell import Shell, json_option, pass_shell, print_json, read_file, say, tell, write_file
 from tallystick.core.errors import LocalError, RemoteError, TallystickError
+
+if TYPE_CHECKING:
+    from tallystick.app.node import Node
 
 _LIVE = (PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT)
 
@@ -32,6 +36,7 @@ def sync(shell: Shell, party: str | None, as_json: bool) -> None:
     if not peers:
         raise LocalError("no-partner-yet", agreement="This node")
     link = HttpLink(node.settings, node.keys)
+    closed = _closed(node)
     told: list[dict[str, Any]] = []
     failed: list[TallystickError] = []
     for peer in peers:
@@ -57,6 +62,7 @@ def sync(shell: Shell, party: str | None, as_json: bool) -> None:
         for row in told:
             if not row["error"]:
                 say(f"{row['party']} ({row['node']}): {row['new_entries']} new entries, digest {row['digest']}")
+        _say_what_opened(node, closed)
     for error in failed[1:]:
         tell(error)
     if failed:
@@ -113,6 +119,7 @@ def read_(shell: Shell, paths: tuple[Path, ...], as_json: bool) -> None:
     A file that is not acceptable is reported and the others are still read; the exit code is then 3.
     """
     node = shell.node
+    closed = _closed(node)
     told: list[dict[str, Any]] = []
     failed: list[TallystickError] = []
     for path in _files(paths or (node.settings.folder / "courier" / "in",)):
@@ -138,10 +145,26 @@ def read_(shell: Shell, paths: tuple[Path, ...], as_json: bool) -> None:
         say(f"{row['file']}: {row['new_entries']} new entries{waits}")
     if not told:
         say("There is no courier file.")
+    if not as_json:
+        _say_what_opened(node, closed)
     if failed:
         from tallystick.cli.main import exit_code
 
         click.get_current_context().exit(max(exit_code(error) for error in failed))
+
+
+def _closed(node: Node) -> dict[bytes, str]:
+    """Return the agreements under which this node may not sign, because it came back from a backup."""
+    return {space: desk.name for space, desk in node.desks.items() if desk.closed_logs}
+
+
+def _say_what_opened(node: Node, before: Mapping[bytes, str]) -> None:
+    after = _closed(node)
+    for space, name in before.items():
+        if space in after:
+            say(f"{name}: this node came back from a backup and may not sign yet.")
+        else:
+            say(f"{name}: this node came back from a backup, has heard what it had signed, and signs again.")
 
 
 def _files(paths: tuple[Path, ...]) -> list[Path]:

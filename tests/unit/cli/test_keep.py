@@ -53,8 +53,15 @@ def test_a_restored_node_signs_when_a_courier_went_there_and_back(pair, backup, 
     pair.done("new", "restore", backup)
     grant = ["warrant", "grant", "--post", "After the restore", "--duty", "auditor"]
     assert "code: restored-not-heard" in pair("new", *grant).err
-    for sender, receiver in (("new", "in"), ("in", "new")):
-        pair.done(receiver, "bundle", "read", pair.done(sender, "bundle", "write", "--json").json["file"])
+    shown = []
+    for sender, receiver in (("in", "new"), ("new", "in"), ("in", "new")):
+        file = pair.done(sender, "bundle", "write", "--all", "--json").json["file"]
+        shown.append(pair.done(receiver, "bundle", "read", file).out.splitlines()[1:])
+    assert shown == [
+        ["test/jpin: this node came back from a backup and may not sign yet."],
+        [],
+        ["test/jpin: this node came back from a backup, has heard what it had signed, and signs again."],
+    ]
     assert pair.done("new", "order", "list", "--json").json[0]["order"] == later
     pair.done("new", *grant)
 
