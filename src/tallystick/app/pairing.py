@@ -9,7 +9,6 @@ pairing works without a network.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -150,7 +149,7 @@ def unarmour(text: str) -> bytes:
         raise MalformedBytesError("card-unreadable")
     try:
         return base64.b64decode("".join(body.split()), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own, or a letter beyond ASCII
         raise MalformedBytesError("card-unreadable") from None
 
 

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 _RETRY_SECONDS = 0.05  # between tries to switch a new file to WAL while another process does the same
 
+_VALUE_MAX = 128 * 2**20  # bytes of one value: more than the largest bundle, and a bound for files that others give us
+# In a file from elsewhere a table's name may stand for a query that takes for ever.
+_PROGRAMS = """SELECT 1 FROM sqlite_schema WHERE name LIKE 'record~_%' ESCAPE '~'
+    AND (type = 'view' OR (type = 'table' AND (rootpage = 0 OR sql LIKE '%GENERATED%' OR sql LIKE '% AS (%')))"""
+
 _CODES = {
     sqlite3.SQLITE_BUSY: "store-locked",
     sqlite3.SQLITE_LOCKED: "store-locked",
@@ -98,15 +103,19 @@ class Sqlite:
             factory=_Connection,
         )
         connection.identity = identity
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_MAX)
         try:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA secure_delete=ON")  # zeros over what is deleted: see ``purge``
             if mode == "rw":
                 self._switch_to_wal(connection)
-            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
-        except sqlite3.Error:
+            if connection.execute(_PROGRAMS).fetchone():
+                raise StoreUnavailableError("store-damaged", **self.facts(), reason="a view stands for a table")
+        except (sqlite3.Error, UnicodeDecodeError, StoreUnavailableError) as error:
             connection.close()
+            if _primary(error) == sqlite3.SQLITE_ERROR:  # nothing asked here fails on a whole file
+                raise StoreUnavailableError("store-damaged", **self.facts(), reason=str(error)) from error
             raise
         return connection
 

@@ -231,6 +231,22 @@ def test_a_row_that_is_not_as_it_was_written_is_named(store: SqlStore, path: Pat
     assert (refused.value.code, refused.value.facts) == ("store-damaged", {"path": str(path), "table": table})
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW record_meta AS WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n",
+        "CREATE VIRTUAL TABLE record_meta USING fts5 (name, value)",
+        "CREATE TABLE record_meta (name, value GENERATED ALWAYS AS (zeroblob(1000000000)) VIRTUAL)",
+    ],
+)
+def test_a_file_in_which_a_name_stands_for_a_program_is_not_asked(path: Path, statement: str):
+    with closing(sqlite3.connect(path)) as foreign, foreign:
+        foreign.execute(statement)
+    with pytest.raises(StoreUnavailableError) as refused:
+        SqlStore(f"sqlite:///{path}?mode=ro")
+    assert refused.value.code == "store-damaged"
+
+
 def test_the_tables_of_others_in_the_same_file_stay_and_are_in_a_backup(store: SqlStore, path: Path, tmp_path: Path):
     with closing(sqlite3.connect(path)) as django, django:
         django.execute("CREATE TABLE people_person (name TEXT)")

@@ -1,0 +1,364 @@
+"""Every reader of foreign bytes, as one function each: bytes in, nothing out, and only our own errors.
+
+``READERS`` names them. What one raises besides what it may (``Reader.may_raise``) is a bug. Readers behind a signature
+are tried twice: with the signature checked, and as if its writer held the key (``body``, ``knock``), since a partner
+does. ``seeds`` gives each reader real bytes to begin with, made by the program as it is now; what fuzzing has found
+besides lies in ``corpus``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.exhaustive import small
+from tests.golden import record_story
+from tests.keepers import DICTIONARY
+
+from tallystick.app import exchange, fields, pairing, verify_evidence
+from tallystick.app.node import Desk
+from tallystick.app.prove import prove
+from tallystick.app.verify import audit
+from tallystick.core import bundle as wire
+from tallystick.core import canonical, checkpoint, log, signing
+from tallystick.core import space as space_module
+from tallystick.core.agreement import Genesis
+from tallystick.core.entries import BODIES, Unreadable, from_array, to_array
+from tallystick.core.errors import LocalError, RemoteError, StoreError
+from tallystick.core.fold import Fold
+from tallystick.core.identity import EntryRef
+from tallystick.core.space import Space
+from tallystick.stores import MemoryStore, files, open_store
+
+CORPUS = Path(__file__).with_name("corpus")
+
+
+@dataclass(frozen=True)
+class Reader:
+    read: Callable[[bytes], object]
+    seeds: Callable[[], Iterator[bytes]]
+    may_raise: tuple[type[Exception], ...] = (RemoteError,)
+    longest: int = 4096  # bytes worth trying
+
+    def __call__(self, data: bytes) -> None:
+        with suppress(*self.may_raise):
+            self.read(data)
+
+
+# ---- what the readers read against
+
+
+_story = cache(record_story)
+
+
+def _sent(dictionary: bytes = b"") -> list[bytes]:
+    return _story(dictionary)[2]
+
+
+@cache
+def _held(dictionary: bytes) -> tuple[Any, ...]:
+    """What the listener's space holds, to be restored for each input: it has heard the first bundles of the story."""
+    genesis = _story(dictionary)[0].space.genesis
+    heard = Space(genesis, dictionary)
+    leaves: list[log.StoredLeaf] = []
+    keys: dict[tuple[int, int], bytes] = {}
+    heads: dict[int, Any] = {}
+    for bundle in _sent(dictionary)[:4]:
+        admission = heard.read(bundle)
+        heard.apply(admission)
+        leaves += admission.leaves
+        keys.update(admission.epoch_keys)
+        heads.update(admission.checkpoints)
+    return genesis, sorted(leaves, key=lambda leaf: leaf[:2]), keys, heads
+
+
+def _listener(dictionary: bytes = b"") -> Space:
+    genesis, leaves, keys, heads = _held(dictionary)
+    return Space.restore(genesis, leaves, keys, heads, dictionary=dictionary)
+
+
+@cache
+def _node() -> small.Small:
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room()))
+    return small.make(folder)
+
+
+def _room() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+@cache
+def _before_courier() -> tuple[bytes, Desk]:
+    desk = _node().japan.desk()
+    return desk.store.load(desk.id).genesis, desk
+
+
+# ---- the readers
+
+
+def _bundle(data: bytes) -> None:
+    for dictionary in (b"", DICTIONARY):
+        space = _listener(dictionary)
+        with suppress(RemoteError):
+            space.apply(space.read(data))
+
+
+def _sequence(data: bytes) -> None:
+    for bundle in wire.split_sequence(data):
+        wire.read_envelope(bundle)
+
+
+def _body(data: bytes) -> None:
+    """A bundle by someone who holds the keys: every check but the signature's, then the meaning of what it says."""
+    space = _listener()
+    ranges, _ = wire.read_head(data)
+    keys = _held(b"")[2]
+    raw = b"".join(
+        bytes(64) + b"".join(keys.get((part.log, block), bytes(32)) for block in wire.new_blocks(part))
+        for part in ranges
+    )
+    checked, space_module.verify = space_module.verify, lambda *_: True
+    try:
+        admission = space.read(canonical.encode_trusted([1, space.id[:4], 0, data, raw]))
+    finally:
+        space_module.verify = checked
+    space.apply(admission)
+    fold = Fold(space.genesis)
+    fold.extend(space.acts())
+    fold.record.digest  # noqa: B018 (every view is made for it)
+    fold.record.ledger.open_items()
+
+
+def _courier(data: bytes) -> None:
+    genesis, desk = _before_courier()
+    store = MemoryStore()
+    store.create_space(genesis)
+    exchange.receive(small.desk_copy(desk, store=store), data)
+
+
+def _sealed(data: bytes) -> None:
+    _node().japan.keys.unseal(data)
+
+
+@cache
+def _exported() -> tuple[Path, dict[str, bytes]]:
+    from click.testing import CliRunner
+
+    from tallystick.cli.main import cli
+
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room())) / "export"
+    done = CliRunner().invoke(cli, ["--node", str(_node().japan.settings.folder), "export", str(folder)])
+    assert done.exit_code == 0, done.output
+    return folder, {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _folder(data: bytes) -> None:
+    """One file of an export folder is foreign: the first byte says which."""
+    folder, whole = _exported()
+    name = sorted(whole)[data[0] % len(whole)] if data else "heads.cbor"
+    (folder / name).write_bytes(data[1:])
+    try:
+        loaded = files.read_folder(folder)
+        files.torn_tails(folder)
+        notes = {int(x.stem): x.read_bytes().decode("utf-8", "replace") for x in folder.glob("*.note")}
+    finally:
+        (folder / name).write_bytes(whole[name])
+    audit(loaded, notes)
+
+
+def _database(data: bytes) -> None:
+    path = _exported()[0].parent / "foreign.db"
+    path.write_bytes(data)
+    store = open_store(f"sqlite:///{path}?mode=ro")
+    try:
+        store.check()
+        for space in store.spaces():
+            audit(store.load(space))
+    finally:
+        store.close()
+
+
+def _evidence(data: bytes) -> None:
+    verify_evidence.check(data)
+
+
+def _genesis(data: bytes) -> None:
+    genesis = Genesis.read(data)
+    assert genesis.bytes == data
+    Fold(genesis)
+
+
+def _card(data: bytes) -> None:
+    pairing.read_card(data)
+
+
+def _armoured_card(data: bytes) -> None:
+    pairing.read_card(pairing.unarmour(data.decode("utf-8", "replace")))
+
+
+def _knock(data: bytes) -> None:
+    """A knock by someone who holds the key it names: every check but the signatures'."""
+    pairing_signing = pairing.signing
+    checked, pairing_signing.verify = pairing_signing.verify, lambda *_: True
+    try:
+        pairing.read_knock(data)
+    finally:
+        pairing_signing.verify = checked
+
+
+def _note(data: bytes) -> None:
+    space = _story()[0].space
+    key = space.key_of(16)
+    assert key is not None
+    checkpoint.read_note(data.decode("utf-8", "replace"), space.origin(16), key)
+
+
+def _leaf(data: bytes) -> None:
+    read = log.read_leaf(data)
+    assert canonical.encode(canonical.decode(data)) == data
+    assert log.read_trusted(data) == read
+
+
+def _entry(data: bytes) -> None:
+    """The fields of an act: the kind, then its core. What it reads it must write back the same."""
+    kind, core = (data[0], data[1:]) if data else (0, b"")
+    body = from_array(kind, canonical.decode(core))
+    if not isinstance(body, Unreadable):
+        assert canonical.encode(to_array(body)) == core
+
+
+def _act(data: bytes) -> None:
+    """An act in a reader's terms, as the API, the pages and the command line take it: the kind, then JSON."""
+    kinds = list(BODIES)
+    kind = kinds[data[0] % len(kinds)] if data else kinds[0]
+    try:
+        given = json.loads(data[1:])
+    except (ValueError, RecursionError):
+        return
+    body = fields.from_json(kind, given, who=3, context=_CONTEXT)
+    assert fields.from_json(kind, fields.to_json(body, _CONTEXT), who=3, context=_CONTEXT) == body
+
+
+_CONTEXT = fields.Context("INR", {1: "KGM", 2: "L15", 3: "EA"})
+
+
+# ---- real bytes to begin with
+
+
+def _bundles() -> Iterator[bytes]:
+    yield from _sent()
+    yield b"".join(_sent())
+    yield from _sent(DICTIONARY)
+
+
+def _bodies() -> Iterator[bytes]:
+    for bundle in _sent():
+        envelope = wire.read_envelope(bundle)
+        yield wire.Codec().unpack(envelope.codec, envelope.body)
+
+
+def _courier_files() -> Iterator[bytes]:
+    yield _node().japan.keys.unseal(small.courier_file(_node()).data)
+
+
+def _exported_files() -> Iterator[bytes]:
+    for number, (_, data) in enumerate(sorted(_exported()[1].items())):
+        yield bytes([number]) + data
+
+
+def _databases() -> Iterator[bytes]:
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room()))
+    try:
+        yield small.database(_node(), folder / "whole.db").read_bytes()
+    finally:
+        shutil.rmtree(folder)
+
+
+def _proofs() -> Iterator[bytes]:
+    made = _node()
+    yield prove(made.japan.desk(), made.request)
+    yield prove(made.japan.desk(), made.request, whole=True)
+
+
+def _cards() -> Iterator[bytes]:
+    yield pairing.own_card(_node().japan)
+
+
+def _armoured_cards() -> Iterator[bytes]:
+    yield pairing.armour(pairing.own_card(_node().japan)).encode()
+
+
+def _knocks() -> Iterator[bytes]:
+    yield pairing.make_knock(_node().japan, _node().japan.desk().genesis)
+
+
+def _notes() -> Iterator[bytes]:
+    yield from (data for name, data in _exported()[1].items() if name.endswith(".note"))
+    story = _story()[0]
+    space = story.space
+    text = checkpoint.text(space.origin(16), space.size(16), space.root(16, space.size(16)))
+    key, signature = space.key_of(16), story.sign(16, text)
+    assert key is not None
+    assert signature is not None
+    head = checkpoint.Checkpoint(space.size(16), space.root(16, space.size(16)), signature)
+    yield checkpoint.note(space.origin(16), key, head).encode()
+
+
+def _stored() -> Iterator[log.StoredLeaf]:
+    space = _story()[0].space
+    for number, size in space.sizes().items():
+        for index in range(size):
+            yield space.stored(EntryRef(number, index))
+
+
+def _leaves() -> Iterator[bytes]:
+    yield from (stored.leaf for stored in _stored())
+
+
+def _entries() -> Iterator[bytes]:
+    for stored in _stored():
+        if stored.core is not None:
+            yield bytes([canonical.decode(stored.leaf)[0]]) + stored.core
+
+
+def _acts() -> Iterator[bytes]:
+    kinds = list(BODIES)
+    for entry in _story()[0].space.acts():
+        if not isinstance(entry.body, Unreadable):
+            told = fields.to_json(entry.body, _CONTEXT)
+            told.pop("who", None)
+            yield bytes([kinds.index(entry.body.KIND)]) + json.dumps(told).encode()
+
+
+def _genesis_seeds() -> Iterator[bytes]:
+    yield _story()[0].space.genesis.bytes
+    yield _node().japan.desk().genesis.bytes
+
+
+READERS: dict[str, Reader] = {
+    "bundle": Reader(_bundle, _bundles),
+    "sequence": Reader(_sequence, _bundles),
+    "body": Reader(_body, _bodies),
+    "courier": Reader(_courier, _courier_files),
+    "sealed": Reader(_sealed, lambda: iter([small.courier_file(_node()).data])),
+    "folder": Reader(_folder, _exported_files, (RemoteError, StoreError)),
+    "database": Reader(_database, _databases, (RemoteError, StoreError), 65_536),
+    "evidence": Reader(_evidence, _proofs, (), 16_384),
+    "genesis": Reader(_genesis, _genesis_seeds),
+    "card": Reader(_card, _cards),
+    "armoured card": Reader(_armoured_card, _armoured_cards),
+    "knock": Reader(_knock, _knocks, (RemoteError,), 8192),
+    "note": Reader(_note, _notes),
+    "leaf": Reader(_leaf, _leaves),
+    "entry": Reader(_entry, _entries),
+    "act": Reader(_act, _acts, (LocalError,)),
+}
+
+assert signing.verify is space_module.verify
