@@ -196,7 +196,7 @@ def courier(made: small.Small) -> Iterator[Subject]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--stride", type=int, default=1, help="try only every N-th bit and length")
+    parser.add_argument("--stride", type=int, default=1, help="try only every N-th bit, and length in proportion")
     parser.add_argument("--only", default="", help="subjects whose name begins so")
     given = parser.parse_args()
     wrong = 0
@@ -208,7 +208,7 @@ def main() -> int:
             if not subject.name.startswith(given.only):
                 continue
             flipped = judge(subject, flips(subject.data, given.stride))
-            cut = judge(subject, cuts(subject.data, given.stride))
+            cut = judge(subject, cuts(subject.data, max(1, given.stride // 8)))
             codes = ", ".join(f"{code} {count:,}" for code, count in (flipped.named + cut.named).most_common())
             print(
                 f"| {subject.name} | {len(subject.data):,} | {flipped.tried:,} | {cut.tried:,} | {codes}"

@@ -22,6 +22,8 @@ from tests.fuzz.readers import CORPUS, READERS
 
 ROOT = Path(__file__).parents[2]
 MEMORY_MB = 1024
+KEPT_MAX = 5_000  # bytes of an input that goes into the corpus: a whole database is made again when it is needed
+KEPT_ALL = 32_000  # bytes kept of one reader's inputs, the smallest first
 SECONDS_EACH = 10  # for one input: then it counts as a hang
 
 
@@ -56,7 +58,7 @@ def write_all_seeds(folder: Path) -> None:
 def run(name: str, begin: list[Path], artifacts: Path, *options: str) -> Ran:
     """Run one process; ``begin`` are folders of inputs, of which the first gets what is new."""
     before = len(list(begin[0].iterdir()))
-    longest = max(reader.longest for reader in READERS.values()) if name == "all" else READERS[name].longest
+    longest = READERS[name].longest if name in READERS else max(reader.longest for reader in READERS.values())
     command = [
         sys.executable, "-m", "tests.fuzz.one", name, *map(str, begin), f"-artifact_prefix={artifacts}/",
         f"-max_len={longest}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={SECONDS_EACH}", "-print_final_stats=1",
@@ -92,11 +94,15 @@ def keep(name: str, begin: list[Path], room: Path) -> int:
         (seeds / path.name).write_bytes(path.read_bytes())
     before = {path.name for path in seeds.iterdir()}
     run(name, [seeds, *begin], room, "-merge=1")
-    fresh = [path for path in seeds.iterdir() if path.name not in before]
-    for path in fresh:
-        data = path.read_bytes()
-        (target / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
-    return len(fresh)
+    fresh = [path.read_bytes() for path in seeds.iterdir() if path.name not in before]
+    room_left = KEPT_ALL - sum(path.stat().st_size for path in target.iterdir())
+    kept = 0
+    for data in sorted(fresh, key=len):
+        room_left -= len(data)
+        if room_left >= 0 and len(data) <= KEPT_MAX:
+            (target / hashlib.sha1(data).hexdigest()[:16]).write_bytes(data)
+            kept += 1
+    return kept
 
 
 def main() -> int:

@@ -8,20 +8,22 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["tallystick"]):
-    from tests.fuzz.readers import READERS
+    from tests.fuzz.readers import BROKEN, READERS
 
 
 def main() -> None:
     name, *options = sys.argv[1:]
     readers = list(READERS.values())
+    named = {**READERS, "broken": BROKEN}
 
     def test(data: bytes) -> None:
         if name != "all":
-            READERS[name](data)
+            named[name](data)
         elif data:
             readers[data[0] % len(readers)](data[1:])
 
-    atheris.Setup([sys.argv[0], *options], test)
+    again = f"{sys.executable} -m tests.fuzz.one '{name}'"  # merging begins further processes with this
+    atheris.Setup([again, *options], test)
     atheris.Fuzz()
 
 

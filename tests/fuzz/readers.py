@@ -27,7 +27,7 @@ from tallystick.app.node import Desk
 from tallystick.app.prove import prove
 from tallystick.app.verify import audit
 from tallystick.core import bundle as wire
-from tallystick.core import canonical, checkpoint, log, signing
+from tallystick.core import canonical, checkpoint, log
 from tallystick.core import space as space_module
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import BODIES, Unreadable, from_array, to_array
@@ -361,4 +361,11 @@ READERS: dict[str, Reader] = {
     "act": Reader(_act, _acts, (LocalError,)),
 }
 
-assert signing.verify is space_module.verify
+
+def _broken(data: bytes) -> None:
+    """Raise what no reader may, to see that it is found."""
+    if data.startswith(b"!"):
+        raise ValueError(data)
+
+
+BROKEN = Reader(_broken, lambda: iter([b"x"]))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +57,28 @@ def test_an_address_that_is_none_is_one_of_our_errors(link: HttpLink, url: str):
     with pytest.raises(TallystickError) as refused:
         link.card(url)
     assert isinstance(refused.value, LocalError | PeerUnreachableError)
+
+
+def test_an_answer_that_says_it_is_packed_is_not_unpacked(link: HttpLink):
+    """A partner's few bytes of gzip could become gigabytes; ours come as they are, so these are only unreadable."""
+    packed = gzip.compress(bytes(1_000_000))
+
+    class Packed(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(packed)))
+            self.end_headers()
+            self.wfile.write(packed)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Packed) as server:
+        serving = threading.Thread(target=server.handle_request)
+        serving.start()
+        try:
+            assert link.card(f"http://127.0.0.1:{server.server_port}") == packed
+        finally:
+            serving.join()
+            link._pool.clear()

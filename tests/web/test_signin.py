@@ -416,6 +416,13 @@ def refused(response):
     return (response.status_code, response.json()["code"]) == (422, "passkey-refused")
 
 
+@pytest.mark.parametrize("answer", ["[" * 50_000, "{", "[1]"], ids=["nested", "cut", "a list"])
+def test_an_answer_that_is_no_json_object_is_refused(sato_with_key, host, answer: str):
+    client = host(Client())
+    accept = {"Accept": "application/json"}
+    assert refused(client.post("/passkey/prove/finish/", answer, content_type="application/json", headers=accept))
+
+
 def test_a_passkey_of_another_device_is_refused(sato_with_key, host):
     client = host(Client())
     assert refused(prove_passkey(client, Authenticator()))  # the same name, another key

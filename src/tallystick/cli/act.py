@@ -129,7 +129,7 @@ def read_json(source: Path) -> dict[str, Any]:
     data = read_file(source, limit=FIELDS_MAX, what="fields")
     try:
         given = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LocalError("fields-not-json", path=str(source), why=str(error)) from None
     if not isinstance(given, dict):
         raise LocalError("fields-not-json", path=str(source), why="an object with named fields is needed")

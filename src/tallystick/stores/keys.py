@@ -28,6 +28,7 @@ from tallystick.stores import rules
 WRITER = "writer"
 AGE = "age"
 WEB = "web"
+AGE_HEADER_MAX = 64 * 1024  # bytes: six hundred recipients; each costs a key agreement to try, and ours have one
 _SEED_BYTES = 32
 _WEB_BYTES = 48
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -51,6 +52,8 @@ def unseal(identity: str, sealed: bytes) -> bytes:
 
 
 def _open(identity: pyrage.x25519.Identity, sealed: bytes) -> bytes:
+    if sealed.find(b"\n--- ", 0, AGE_HEADER_MAX) < 0:
+        raise MalformedBytesError("not-sealed", why="no header, or too many recipients")
     try:
         return bytes(pyrage.decrypt(sealed, [identity]))
     except pyrage.DecryptError as error:

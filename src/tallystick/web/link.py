@@ -154,6 +154,7 @@ class HttpLink:
                 body=body or None,
                 headers={"Content-Type": "application/octet-stream", **headers},
                 preload_content=False,
+                decode_content=False,  # our bytes come as they are; a few packed ones could become gigabytes
                 redirect=False,
             )
             data = self._read(answer, url)

@@ -117,7 +117,7 @@ def test_numbers_are_given_by_themselves(pair, request_of):
     assert request_of("--json", serial=7).json["order"] == "JPIN/JP/2026/0007"
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '"x"', ""])
+@pytest.mark.parametrize("text", ["[1]", "{", '"x"', "", pytest.param("[" * 50_000, id="nested")])
 def test_fields_that_are_no_json_object(pair, tmp_path, text):
     path = tmp_path / "fields.json"
     path.write_text(text)

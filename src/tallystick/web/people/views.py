@@ -248,7 +248,7 @@ def _answer(request: HttpRequest) -> dict[str, Any]:
         raise LocalError("passkey-refused", why="the answer is too large")
     try:
         answer = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise LocalError("passkey-refused", why="the answer is not readable")
