@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from random import Random
 
 from simulation.machines import Seat
-from tallystick.app import attest
+from tallystick.app import attest, forks
 from tallystick.app.node import Desk
 from tallystick.core import invariants
-from tallystick.core.entries import ADMIN_KINDS, Kind
+from tallystick.core.entries import ADMIN_KINDS, NODE_KINDS, Kind
 from tallystick.core.errors import TallystickError
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.log import StoredLeaf
 from tallystick.core.space import Space
 from tallystick.core.warrants import COMMITTING
+
+_SHARED = ADMIN_KINDS | NODE_KINDS | COMMITTING | {Kind.PRICE_LIST}  # what may change other orders than its own
 
 
 class InvariantBroken(Exception):  # noqa: N818 - it is what the search is for
@@ -39,6 +41,7 @@ class Laws:
         self.promised: dict[str, dict[int, int]] = {}  # by node: what it told others it holds durably
         self.known: dict[str, dict[int, int]] = {}  # by node: the sizes at the last look
         self.looks = 0
+        self.forked: set[int] = set()  # logs that somebody writes two histories of
 
     def forget(self, seat: Seat) -> None:
         """The node's process is gone, or its disk was put back: look at everything anew."""
@@ -55,6 +58,8 @@ class Laws:
 
     def look(self, seat: Seat) -> None:
         """Ask everything that is cheap of one node."""
+        if seat.is_twin:
+            return
         desk = seat.desk
         sizes = desk.space.sizes()
         before = self.known.get(seat.name, {})
@@ -72,6 +77,8 @@ class Laws:
     def _same_leaves(self, seat: Seat, desk: Desk, sizes: Mapping[int, int], before: Mapping[int, int]) -> None:
         """I6: every node holds the very leaves that the writer wrote."""
         for log, size in sizes.items():
+            if log in self.forked:
+                continue
             annals = self.annals.setdefault(log, [])
             for index in range(before.get(log, 0), size):
                 leaf = desk.space.stored(EntryRef(log, index)).leaf
@@ -82,7 +89,7 @@ class Laws:
 
     def _keeps_its_word(self, seat: Seat, sizes: Mapping[int, int]) -> None:
         """An acknowledged entry is held by its acknowledger for ever (I15, and what a backup may lose)."""
-        promised = self.promised.get(seat.name, {})
+        promised = {log: n for log, n in self.promised.get(seat.name, {}).items() if log not in self.forked}
         if seat.lost_memory:
             seat.lost_memory = any(sizes.get(log, 0) < size for log, size in promised.items())
             return
@@ -92,7 +99,8 @@ class Laws:
 
     def _same_reading(self, seat: Seat, desk: Desk, sizes: Mapping[int, int]) -> None:
         """I1, L-I4: the same entries mean the same, however they came."""
-        held = hashlib.sha256(repr(sorted(sizes.items())).encode()).digest()
+        heads: object = forks.heads(desk) if self.forked else sorted(sizes.items())
+        held = hashlib.sha256(repr(heads).encode()).digest()
         digest = desk.record.digest
         known = self.digests.setdefault(held, (digest, seat.name))
         if known[0] != digest:
@@ -100,12 +108,15 @@ class Laws:
 
     def speaks(self, seat: Seat) -> None:
         """Ask of a node that sends bytes now: what they acknowledge is on its disk (I15)."""
+        if seat.is_twin:
+            return
         desk = seat.desk
         log = own_log(desk)
         if log is None or not desk.space.size(log):
             return
         durable = desk.store.sizes(desk.id)
         told = desk.space.known_by(log)
+        told = {other: size for other, size in told.items() if other not in self.forked}
         for other, size in told.items():
             if durable.get(other, 0) < size:
                 raise InvariantBroken("I15", f"{seat.name} speaks of {other} up to {size}; its disk has less")
@@ -125,7 +136,12 @@ class Laws:
                 if not desk.space.is_act(log, index):
                     continue
                 entry = desk.space.entry(EntryRef(log, index))
-                if entry.kind in ADMIN_KINDS or entry.kind in COMMITTING or entry.kind == Kind.PRICE_LIST:
+                if (
+                    entry.kind in ADMIN_KINDS
+                    or entry.kind == Kind.FORK
+                    or entry.kind in COMMITTING
+                    or entry.kind == Kind.PRICE_LIST
+                ):
                     return
                 about.add(desk.record.subject_of(entry.ref))
         changed = {name for name, digest in before.items() if after.get(name) != digest}

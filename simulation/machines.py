@@ -217,6 +217,10 @@ class Disk:
         """Return a new disk that holds the backup ``image``."""
         return Disk(copy_of(image))
 
+    def beside(self) -> Disk:
+        """Return another disk with the same on it."""
+        return Disk(self.image())
+
 
 SECTOR = 512  # bytes that a disk writes at once
 
@@ -277,6 +281,9 @@ class SqliteDisk(Disk):
         self.inner.backup(path)
         return path.read_bytes()
 
+    def beside(self) -> SqliteDisk:
+        return SqliteDisk(self._folder, Random(self._dice.getrandbits(64)), {"": self.image()})
+
     def put_back(self, image: bytes) -> SqliteDisk:
         self.close()
         return SqliteDisk(self._folder, self._dice, {"": image})
@@ -324,6 +331,7 @@ class Seat:
     home: bool  # the party's headquarters: has the root key
     honest: bool = True
     stolen: bool = False
+    is_twin: bool = False  # a second machine with another's keys, shown to some
     silent: bool = False  # never says what it holds, unless it has to say something else
     node: Node | None = None
     space: bytes = b""

@@ -19,8 +19,8 @@ from random import Random
 
 from simulation import officers
 from simulation.laws import InvariantBroken, Laws, order_digests, own_log
-from simulation.machines import Crash, Disk, Fuse, Keys, NodeClock, NodeDice, OfficersKey, Seat, SqliteDisk, Time
-from tallystick.app import attest, courier, exchange, pairing, restored, timekeeping, warrants, withheld, write
+from simulation.machines import Crash, Disk, Fuse, Keys, Mark, NodeClock, NodeDice, OfficersKey, Seat, SqliteDisk, Time
+from tallystick.app import attest, courier, exchange, forks, pairing, restored, timekeeping, warrants, withheld, write
 from tallystick.app.fields import kind_name
 from tallystick.app.node import Desk
 from tallystick.app.ports import Peer, PeerStatus
@@ -49,7 +49,7 @@ NODES_MAX = 6
 FILES_SHARE = 0.06  # of the worlds: files are slow
 _MAY_REFUSE = frozenset({
     "field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing", "clock-behind", "clock-ahead",
-    "officer-must-sign", "officer-key-not-granted", "officer-key-differs",
+    "log-forked", "officer-must-sign", "officer-key-not-granted", "officer-key-differs",
 })  # fmt: skip
 HOUR, DAY = 3600, 86_400
 ROUNDS_MAX = 12  # in which everybody meets everybody at the end
@@ -57,7 +57,7 @@ CALM_ROUND_TRIPS = 3  # of a visit nothing disturbs
 FAULTS = (
     "request lost", "answer lost", "sent twice", "delayed", "truncated", "garbled", "old answer", "crash",
     "disk trouble", "partition", "clock wrong", "courier lost", "courier twice", "courier misdelivered",
-    "courier damaged", "backup restored", "stranger's bytes", "key stolen", "lying bundle",
+    "courier damaged", "backup restored", "stranger's bytes", "key stolen", "lying bundle", "log forked",
 )  # fmt: skip
 
 
@@ -115,6 +115,8 @@ class World:
         self.mending: list[tuple[int, Seat]] = []  # disks in trouble, until when
         self.answers: dict[tuple[str, str], exchange.Reply] = {}  # the last one of a pair, to be sent again
         self.seats: dict[str, Seat] = {}
+        self.twins: dict[str, Seat] = {}  # by the name of the node whose keys they have
+        self.shown: set[tuple[str, str]] = set()  # (name, other): to whom the twin is shown
         self.officers: dict[str, None] = {}  # everybody who ever had a key of their own
         dice = self.dice
         self.steps = dice.choice((80, 200, 200, 400, 400, 700))
@@ -317,10 +319,15 @@ class World:
     def _meet_all(self, seats: list[Seat]) -> None:
         """Everybody exchanges with everybody, undisturbed, until nobody has news."""
         for _ in range(ROUNDS_MAX):
-            before = [seat.desk.space.sizes() for seat in seats]
+            before = [forks.heads(seat.desk) for seat in seats]
             for one, other in combinations(seats, 2):
-                self._visit_calmly(one, other)
-            if before == [seat.desk.space.sizes() for seat in seats]:
+                try:
+                    self._visit_calmly(one, other)
+                except RemoteError as error:
+                    if not self.laws.forked or error.code not in forks.SIGNS:
+                        raise
+                    self._turned_away(error)
+            if before == [forks.heads(seat.desk) for seat in seats]:
                 return
         raise InvariantBroken("I16", f"{ROUNDS_MAX} rounds of calm exchange and still news")
 
@@ -356,7 +363,7 @@ class World:
             try:
                 yield
             finally:
-                for seat in self.seats.values():
+                for seat in (*self.seats.values(), *self.twins.values()):
                     seat.disk.close()
 
     @contextmanager
@@ -412,6 +419,7 @@ class World:
             self._back_up: 0.6,
             self._restore: 0.3 * self.weather["backup restored"],
             self._steal: 0.3 * self.weather["key stolen"],
+            self._fork: 0.3 * self.weather["log forked"] if not self.twins else 0,
             self._find_theft: 2 if any(seat.stolen for seat in self.seats.values()) else 0,
             self._stranger: 0.8 * self.weather["stranger's bytes"],
             self._lie_in_a_bundle: self.weather["lying bundle"]
@@ -426,7 +434,14 @@ class World:
 
     def _two_seats(self) -> tuple[Seat, Seat]:
         one, other = self.dice.sample(list(self.seats.values()), 2)
-        return one, other
+        return self._face(one, other), self._face(other, one)
+
+    def _face(self, seat: Seat, other: Seat) -> Seat:
+        """Return the machine that ``other`` meets as ``seat``: mostly the same, when there are two."""
+        twin = self.twins.get(seat.name)
+        if twin is None:
+            return seat
+        return twin if ((seat.name, other.name) in self.shown) != (self.dice.random() < 0.05) else seat
 
     # ---- crashes
 
@@ -487,7 +502,7 @@ class World:
     def _idle(self) -> None:
         """I16: two nodes in step say nothing to each other."""
         one, other = self._two_seats()
-        if self._disturbed(one, other) or one.desk.closed_logs or other.desk.closed_logs:
+        if self.laws.forked or self._disturbed(one, other) or one.desk.closed_logs or other.desk.closed_logs:
             return
         if self._said(one, other, self._visit_calmly(one, other)) != (0, 0):
             raise InvariantBroken("I16", f"{one.name} and {other.name} are in step and still talk")
@@ -536,6 +551,8 @@ class World:
 
     def _act(self) -> None:
         seat = self._any_seat()
+        if seat.name in self.twins and self.dice.random() < 0.5:
+            seat = self.twins[seat.name]
         with self._on(seat):
             desk = seat.desk
             day = max(1, seat.clock.now() // DAY)
@@ -657,7 +674,7 @@ class World:
         """Its headquarters takes the key back, pinned to what it holds; the ship gets a new key and a new log."""
         seat = self.dice.choice([seat for seat in self.seats.values() if seat.stolen])
         home = self.seats[seat.party]
-        if self._disturbed(seat, home) or self._somebody_is_behind() or home.desk.closed_logs:
+        if self.laws.forked or self._disturbed(seat, home) or self._somebody_is_behind() or home.desk.closed_logs:
             return
         desk = home.desk
         log = own_log(seat.desk)
@@ -682,6 +699,24 @@ class World:
         self._launch(seat)
         self.say(f"  the theft of {seat.name} is found; it writes a new log")
 
+    def _fork(self) -> None:
+        """A second machine with the same keys: a liar's, shown to some partners, or a thief's copy."""
+        seat = self._any_seat()
+        if seat.stolen or (seat.honest and seat.home) or self._somebody_is_behind() or seat.desk.closed_logs:
+            return
+        twin = replace(
+            seat, name=f"{seat.name}*", disk=seat.disk.beside(),
+            dice=NodeDice(f"{self.seed} {seat.name}*"), honest=False, is_twin=True, mark=Mark(), holds={}, backup=None,
+        )  # fmt: skip
+        twin.boot()
+        self.twins[seat.name] = twin
+        self.shown = {(seat.name, other) for other in self.seats if other != seat.name and self.dice.random() < 0.5}
+        log = own_log(seat.desk)
+        assert log is not None
+        self.laws.forked |= {log} | ({seat.desk.admin_log} if seat.home else set())
+        self.tally.faults[f"log forked by a {'thief' if seat.honest else 'liar'}"] += 1
+        self.say(f"  {seat.name} has a twin with the same keys, shown to {sorted(other for _, other in self.shown)}")
+
     # ---- the wire
 
     def _visit(self) -> None:
@@ -696,7 +731,7 @@ class World:
             try:
                 result = exchange.sync(
                     one.desk, lambda body, holds: self._post(one, other, body, holds), other.key,
-                    holds=one.holds.get(other.name, ""), others=self._others(one),
+                    holds=one.holds.get(other.name, ""), others=self._others(one), compare=self._heads_of(other),
                 )  # fmt: skip
                 one.holds[other.name] = result.holds
                 self._after_visit(one, other)
@@ -705,8 +740,20 @@ class World:
             except RemoteError as error:
                 self._turned_away(error)
                 self._not_reached(one, other)
+            except LocalError as error:
+                self._may_not_write(one, error)
             if watch and one.node is not None:
                 self.laws.late_entry(one, before, sizes)
+
+    def _heads_of(self, other: Seat) -> Callable[[bytes], bytes]:
+        return lambda asked: forks.differences(other.desk, asked)
+
+    def _may_not_write(self, seat: Seat, error: LocalError) -> None:
+        """A node whose own log has two histories writes nothing in it any more."""
+        log = own_log(seat.desk)
+        if error.code != "log-forked" or log not in self.laws.forked:
+            raise error
+        self.tally.refused[error.code] += 1
 
     def _after_visit(self, one: Seat, other: Seat) -> None:
         """As the product's worker does after a visit that went well."""
@@ -816,7 +863,7 @@ class World:
             self.laws.speaks(other)
             return reply
 
-        return exchange.sync(one.desk, post, other.key, others=self._others(one)).holds
+        return exchange.sync(one.desk, post, other.key, others=self._others(one), compare=self._heads_of(other)).holds
 
     def _said(self, one: Seat, other: Seat, holds: str) -> tuple[int, int]:
         """Return the bytes of bundles both ways, in a visit right after another."""
@@ -842,7 +889,7 @@ class World:
                 file = courier.write(one.running, one.desk, peer, everything=self.dice.random() < 0.1)
             except LocalError as error:
                 if error.code != "nothing-new":
-                    raise
+                    self._may_not_write(one, error)
                 return
             self.laws.speaks(one)
             self.tally.letters += 1
@@ -861,7 +908,8 @@ class World:
             self._deliver(letter)
 
     def _deliver(self, letter: Letter) -> None:
-        seat = self.seats[letter.to]
+        twins = {twin.name: twin for twin in self.twins.values()}
+        seat = self.seats.get(letter.to) or twins[letter.to]
         with self._on(seat):
             try:
                 if letter.key is None:
@@ -935,9 +983,12 @@ class World:
                 seat.boot()
         self.apart.clear()
         for letter in self.mail:
-            if self.dice.random() < 0.5:
+            if letter.to in self.seats and self.dice.random() < 0.5:
                 self._deliver(letter)
         self.mail.clear()
+        for twin in self.twins.values():
+            twin.disk.close()
+        self.twins.clear()
         seats = list(self.seats.values())
         self._meet_all(seats)
         for seat in seats:
@@ -945,8 +996,9 @@ class World:
             self.laws.forget(seat)
             self.laws.look(seat)
         first = seats[0].desk
+        self.tally.alarms["logs cut after a fork"] += len(first.space.cuts)
         for seat in seats[1:]:
-            if seat.desk.space.sizes() != first.space.sizes():
+            if forks.heads(seat.desk) != forks.heads(first):
                 raise InvariantBroken("I1", f"{seat.name} and {seats[0].name} do not come to hold the same")
             if seat.desk.record.digest != first.record.digest:
                 raise InvariantBroken("I1", f"{seat.name} and {seats[0].name} do not mean the same in the end")

@@ -203,13 +203,17 @@ def in_one_go(bundles: Iterable[bytes]) -> list[bytes]:
 
 
 def known_by_partner(desk: Desk, writer_key: bytes | None) -> dict[int, int]:
-    """Return what the partner node with ``writer_key`` has acknowledged; nothing when it has not spoken yet."""
+    """Return what the partner node with ``writer_key`` has acknowledged; nothing when it has not spoken yet.
+
+    What a log with two histories says counts for nothing: another machine with its key may have written it.
+    """
     if writer_key is None:
         return {}
     known: dict[int, int] = {}
     for log in rotations.logs(desk, writer_key):
-        for of, size in desk.space.known_by(log).items():
-            known[of] = max(known.get(of, 0), size)
+        if log not in desk.space.cuts:
+            for of, size in desk.space.known_by(log).items():
+                known[of] = max(known.get(of, 0), size)
     return known
 
 

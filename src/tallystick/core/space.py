@@ -781,9 +781,10 @@ class Space:
                 if still := [(size, waiter) for size, waiter in waiting if size > branches[log].size]:
                     blocked[log] = still
             at, left = items.at, items.left
-        for log, waiting in sorted(blocked.items()):
-            for _, waiter in waiting:
+        if blocked:
+            for _, waiter in [one for _, waiting in sorted(blocked.items()) for one in waiting]:
                 self._look_for_forks(waiter, branches[waiter].size, _drain(remains[waiter]), branches, cuts)
+            log, waiting = min(blocked.items())
             raise self._gap(log, waiting[0][0], bases)
         return at
 
@@ -1391,7 +1392,11 @@ class Space:
             return
         reached = dict(begins)
         if items > SPLIT_ITEMS or self._weight(begins, ends) > SPLIT_BYTES:
-            count = weight = 0
+            for _, cut in sorted(self._cuts.items()):  # nobody can read what builds on a fork before its evidence
+                if begins.get(cut.ref.log, cut.ref.index + 1) <= cut.ref.index:
+                    self._reach(reached, cut.ref.log, cut.ref.index + 1, ends, own)
+                    self._reach(reached, cut.log, cut.stands, ends, own)
+            count, weight = sum(reached.values()) - sum(begins.values()), 0
             order = heapq.merge(*[_in_order(self._logs[log], begins[log], ends[log]) for log in ends])
             for _, log, index in order:
                 if index < reached[log]:
