@@ -324,6 +324,7 @@ class Space:
         self._logs: dict[int, _Log] = {}
         self._forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it counts or not
         self._cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
+        self._cut_short: frozenset[int] = frozenset()  # of these the history that stands is not here yet (``_as_cut``)
         self._staged: tuple[Admission, dict[int, Growth]] | None = None  # the last one, so apply need not hash again
 
     # ---- what is held
@@ -685,10 +686,7 @@ class Space:
         ranges, at = wire.read_head(body)
         seals = dict(zip([part.log for part in ranges], wire.read_raw(envelope.raw, ranges), strict=True))
         cuts = {**self._cuts, **found}
-        bases = dict(self._logs)
-        for log, cut in found.items():
-            if log in bases:
-                bases[log] = bases[log].shortened(self._kept(log, cut))
+        bases = self._as_cut(found) if found else dict(self._logs)
         self._check_writers(ranges, bases)
         branches: dict[int, _Branch] = {}
         for log, begin, _ in ranges:
@@ -726,6 +724,19 @@ class Space:
     def _gap(log: int, size: int, bases: Mapping[int, _Log]) -> GapError:
         have = {held.id: held.size for held in bases.values()}
         return GapError(log=log, needed=size, held=have.get(log, 0), have=dict(sorted(have.items())))
+
+    def _as_cut(self, found: Mapping[int, Cut]) -> dict[int, _Log]:
+        """Return the logs as they are read once ``found`` counts: what others had seen of those logs counts anew."""
+        view = Space(self.genesis)
+        view._cuts = {**self._cuts, **found}
+        view._cut_short = frozenset(found)
+        contexts: dict[int, list[int]] = {}
+        for log in self._logs.values():
+            kept = self._kept(log.id, found[log.id]) if log.id in found else log.size
+            again = view._logs[log.id] = log.shortened(kept)
+            contexts[log.id], again.causes = again.causes.at, _Causes()
+        view._resolve(contexts)
+        return view._logs
 
     def _kept(self, log: int, cut: Cut) -> int:
         """Return how many of the leaves held of a log stay when ``cut`` counts: those of the history it names."""
@@ -1250,7 +1261,8 @@ class Space:
             grown = [(other, size) for other, size, _ in sights]
         else:
             for other, size, _ in sights:
-                if other in self._cuts and self.size(other) < min(size, self._cuts[other].stands):
+                here = self.size(other)
+                if other in self._cuts and here < min(size, self._cuts[other].stands) and other not in self._cut_short:
                     return False
             grown = _counting(sights, before, self._logs, self._cuts)
         for other, size in grown:
@@ -1638,7 +1650,8 @@ def _counting(
     for log, size, root in sights:
         cut = cuts.get(log)
         counts = size
-        if cut is not None and size > cut.at and not (size <= cut.stands and logs[log].root(size) == root):
+        stands = cut is not None and size <= cut.stands and size <= logs[log].size and logs[log].root(size) == root
+        if cut is not None and size > cut.at and not stands:
             counts = cut.at
         if counts > before.get(log, 0):
             grown.append((log, counts))
