@@ -106,6 +106,9 @@ class Keys:
     def has(self, name: str) -> bool:
         return name in self._names
 
+    def writers(self) -> tuple[str, ...]:
+        return ("writer",)
+
     def public(self, name: str) -> bytes:
         return _public(self.named(name))
 
