@@ -22,8 +22,7 @@ from tallystick.app.node import Desk
 from tallystick.app.ports import Aside
 from tallystick.core.entries import Fork
 from tallystick.core.errors import LocalError
-from tallystick.core.findings import Finding
-from tallystick.core.identity import EntryRef, party_of
+from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
 
 
 class Sort(StrEnum):
@@ -37,6 +36,7 @@ class Sort(StrEnum):
     ERASURE = "erasure"  # a partner asks to erase something, and waits for this party
 
 
+FORK_CODES: Mapping[str, str] = MappingProxyType({"shown": "fork"})
 DIVERGENCE_CODES: Mapping[str, str] = MappingProxyType({
     "not compared": "divergence",
     "orders": "divergence-order",
@@ -44,7 +44,7 @@ DIVERGENCE_CODES: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 ERASURE_CODES: Mapping[str, str] = MappingProxyType({"waits": "erasure-asked"})
 WITHHELD_CODES: Mapping[str, str] = MappingProxyType({"acts": "acknowledgement-withheld"})
-_SEEN = "alarm-seen "  # and the agreement's id and the alarm's
+_SEEN = "alarms-seen "  # and the agreement's id
 _GRAVE = frozenset({Sort.FORK, Sort.DIVERGENCE})  # somebody lies, or a program is wrong
 
 
@@ -89,7 +89,8 @@ class Alarm:
 def gather(desk: Desk) -> tuple[Alarm, ...]:
     """Return every alarm of an agreement: those nobody has put away first, grave ones before others, newest first."""
     found = [*_forks(desk), *_divergences(desk), *_withheld(desk), *_node(desk), *_asked(desk), *_refused(desk)]
-    found = [_with_mark(desk, alarm) for alarm in found]
+    marks = _marks(desk)
+    found = [_marked(alarm, marks) for alarm in found]
     return tuple(sorted(found, key=lambda alarm: (alarm.seen_at is not None, not alarm.grave, -alarm.at, alarm.id)))
 
 
@@ -104,57 +105,56 @@ def put_away(desk: Desk, alarm_id: str) -> Alarm:
     Raises:
         LocalError: ``no-such-alarm``.
     """
-    alarm = next((alarm for alarm in gather(desk) if alarm.id == alarm_id), None)
-    if alarm is None:
+    found = {alarm.id: alarm for alarm in gather(desk)}
+    if alarm_id not in found:
         raise LocalError("no-such-alarm")
-    desk.store.remember(_mark(desk, alarm_id), json.dumps({"at": desk.clock.now(), "since": alarm.at}).encode())
-    return alarm
+    with desk.lock:
+        marks = {name: mark for name, mark in _marks(desk).items() if name in found}  # of those that ended: forgotten
+        marks[alarm_id] = (found[alarm_id].at, desk.clock.now())
+        desk.store.remember(_SEEN + desk.id.hex(), json.dumps(marks).encode())
+    return found[alarm_id]
 
 
-def _mark(desk: Desk, alarm_id: str) -> str:
-    return f"{_SEEN}{desk.id.hex()} {alarm_id}"
+def _marks(desk: Desk) -> dict[str, tuple[int, int]]:
+    """Return, by the alarm's id, since when the alarm was there that was put away, and when it was."""
+    kept = desk.store.recall(_SEEN + desk.id.hex())
+    return {name: (since, at) for name, (since, at) in json.loads(kept).items()} if kept else {}
 
 
-def _with_mark(desk: Desk, alarm: Alarm) -> Alarm:
-    kept = desk.store.recall(_mark(desk, alarm.id))
-    if not kept:
-        return alarm
-    seen = json.loads(kept)
-    if alarm.sort is not Sort.REFUSED and seen["since"] != alarm.at:
+def _marked(alarm: Alarm, marks: Mapping[str, tuple[int, int]]) -> Alarm:
+    since, at = marks.get(alarm.id, (None, None))
+    if alarm.sort is not Sort.REFUSED and since != alarm.at:
         return alarm  # it had ended, and is there again
-    return replace(alarm, seen_at=seen["at"])
+    return replace(alarm, seen_at=at)
 
 
 # ---- forks
 
 
 def _forks(desk: Desk) -> Iterator[Alarm]:
-    for finding in desk.record.findings:
-        if finding.code == "fork":
-            yield _fork(desk, finding)
-
-
-def _fork(desk: Desk, finding: Finding) -> Alarm:
-    facts = dict(finding.facts)
-    entry = desk.space.entry(finding.entry)
-    log = int(facts["log"])
-    evidence: tuple[Evidence, ...] = ()
-    if isinstance(entry.body, Fork):
-        evidence = (
-            Evidence(f"log-{log}-history-a.txt", entry.body.note_a.encode()),
-            Evidence(f"log-{log}-history-b.txt", entry.body.note_b.encode()),
+    for log, cut in sorted(desk.space.cuts.items()):
+        entry = desk.space.entry(cut.ref)
+        assert isinstance(entry.body, Fork)
+        party = _code(desk, party_of(log))
+        yield Alarm(
+            id=f"fork-{log}",
+            sort=Sort.FORK,
+            code=FORK_CODES["shown"],
+            at=entry.t,
+            party=party,
+            facts={
+                "log": log,
+                "index": cut.at,
+                "stands": cut.stands,
+                "party": party,
+                "writer": _writer(desk, log),
+            },
+            entry=cut.ref,
+            evidence=(
+                Evidence(f"log-{log}-history-a.txt", entry.body.note_a.encode()),
+                Evidence(f"log-{log}-history-b.txt", entry.body.note_b.encode()),
+            ),
         )
-    party = _code(desk, party_of(log))
-    return Alarm(
-        id=f"fork-{log}-{finding.entry.log}-{finding.entry.index}",
-        sort=Sort.FORK,
-        code=finding.code,
-        at=entry.t,
-        party=party,
-        facts={**facts, "party": party, "writer": _writer(desk, log)},
-        entry=finding.entry,
-        evidence=evidence,
-    )
 
 
 def _code(desk: Desk, party: int) -> str:
@@ -163,8 +163,8 @@ def _code(desk: Desk, party: int) -> str:
 
 def _writer(desk: Desk, log: int) -> str:
     """Return the post of the node that writes ``log``; for an admin log, its party's name."""
-    grant = desk.record.grants.get((party_of(log), log // 16))
-    if log >= 16 and grant is not None:
+    grant = desk.record.grants.get((party_of(log), grant_of(log)))
+    if log >= PARTIES_MAX and grant is not None:
         return grant.post
     return desk.genesis.parties[party_of(log)].name if party_of(log) < len(desk.genesis.parties) else ""
 

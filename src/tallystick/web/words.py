@@ -54,6 +54,9 @@ KINDS: Mapping[Kind, Word] = MappingProxyType({
     Kind.ADOPT: _("Adoption of the agreement"),
     Kind.GRANT: _("Warrant"),
     Kind.REVOKE: _("Revocation"),
+    Kind.FORK: _("Evidence of a fork"),
+    Kind.REDACT: _("Erasure"),
+    Kind.ATTEST: _("Attestation"),
 })  # fmt: skip
 
 # What the button says: the act in the officer's words.
@@ -84,6 +87,9 @@ ACTS: Mapping[Kind, Word] = MappingProxyType({
     Kind.ADOPT: _("Adopt the agreement"),
     Kind.GRANT: _("Issue a warrant"),
     Kind.REVOKE: _("Revoke a warrant"),
+    Kind.FORK: _("Report a fork"),
+    Kind.REDACT: _("Erase"),
+    Kind.ATTEST: _("Attest"),
 })  # fmt: skip
 
 DUTIES: Mapping[Duty, Word] = MappingProxyType({

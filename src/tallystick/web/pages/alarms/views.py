@@ -54,7 +54,7 @@ MEANINGS: Mapping[Sort, Word] = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An alarm as it is shown. ``facts`` are (name, what it is)."""
+    """An alarm as it is shown. ``facts`` are (name, what it is); ``can_go``: this person may put it away."""
 
     alarm: Alarm
     title: Word
@@ -62,6 +62,11 @@ class Row:
     told: Message
     facts: tuple[tuple[Any, Any], ...]
     number: str  # of the order it is about
+    can_go: bool
+
+
+def _administers(here: Here) -> bool:
+    return Duty.ADMINISTRATOR in here.person.duties_held
 
 
 def row_of(here: Here, alarm: Alarm) -> Row:
@@ -73,6 +78,7 @@ def row_of(here: Here, alarm: Alarm) -> Row:
         told=messages.message(alarm.code, alarm.facts),
         facts=tuple(_facts(alarm)),
         number=order.number if order is not None else "",
+        can_go=_administers(here) and alarm.seen_at is None and alarm.sort is not Sort.NODE,
     )
 
 
@@ -117,7 +123,7 @@ def alarms_page(request: SignedInRequest) -> HttpResponse:
             "refused": refused[:REFUSED_SHOWN],
             "more_refused": max(0, len(refused) - REFUSED_SHOWN),
             "refused_name": REFUSED_NAME,
-            "administers": Duty.ADMINISTRATOR in request.person.duties_held,
+            "administers": _administers(here),
         },
     )
 
