@@ -117,6 +117,9 @@ def test_digests_are_told_to_partners_and_only_of_what_was_attested(client: Clie
     other = attest.question([(0, 1)], desk.record)
     refused(knock_at(client, "digests", other, **session), 400, "not-attested")
     assert canonical.decode(answer.content)[2] == []
+    for _ in range(6):
+        last = knock_at(client, "digests", good, **session)
+    refused(last, 429, "too-often")
 
 
 # ---- acknowledgements that do not come

@@ -25,7 +25,9 @@ from tallystick.core.fold import BUCKETS, PROFILE, Record
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Admission, Space
 
-ATTEST_SECONDS = 86_400  # between two attestations of a node: about 100 bytes a day
+DAY = 86_400  # seconds
+ATTEST_SECONDS = DAY  # between two attestations of a node: about 100 bytes a day
+COMPARED_MAX = 8  # attestations of one log a day: each may cost a reading of the whole record
 ORDERS_MAX = 2**20  # order digests read in one answer
 DIGEST_BYTES = 16  # of each order, when two nodes look for the first that differs
 REQUEST_MAX = 64 * 1024  # bytes of a question for digests: 256 groups and 256 logs have 12 KiB
@@ -68,7 +70,7 @@ class Divergence:
 @dataclass(frozen=True)
 class Compared:
     """What is known of one log's attestations. ``index`` and ``result`` are the newest's, ``same_at`` the last time
-    that one agreed.
+    that one agreed; ``times`` counts the comparisons of that day.
     """
 
     index: int
@@ -76,6 +78,7 @@ class Compared:
     result: Result
     same_at: int | None = None
     profile: str = PROFILE
+    times: int = 0
     differs: Divergence | None = None
 
 
@@ -171,6 +174,8 @@ def _contradict(desk: Desk, logs: Logs, record: Record) -> bool:
 def compare(desk: Desk) -> bool:
     """Compare what other nodes attested and was not compared yet; return whether something was signed for it.
 
+    A log that attests more than ``COMPARED_MAX`` times a day waits for the next one.
+
     Raises:
         StoreError: the disk or the database.
     """
@@ -178,7 +183,7 @@ def compare(desk: Desk) -> bool:
     said = False
     for writer, entry in sorted(desk.fold.attests.items()):
         before = last(desk, writer)
-        if writer in own or (before is not None and before.index >= entry.ref.index) or _is_revoked(desk, entry):
+        if writer in own or _is_done(before, entry, desk.clock.now()) or _is_revoked(desk, entry):
             continue
         after, record = _compare(desk, entry, before)
         _keep(desk, writer, after)
@@ -193,6 +198,13 @@ def compare(desk: Desk) -> bool:
     return said
 
 
+def _is_done(before: Compared | None, entry: Entry, now: int) -> bool:
+    """Return whether an attestation was compared, or cannot be today."""
+    if before is None:
+        return False
+    return before.index >= entry.ref.index or (before.times >= COMPARED_MAX and before.at // DAY == now // DAY)
+
+
 def _is_revoked(desk: Desk, entry: Entry) -> bool:
     """Return whether the key of its log was taken back: what a thief attests is no alarm."""
     key = desk.space.key_of(entry.ref.log)
@@ -204,7 +216,8 @@ def _compare(desk: Desk, entry: Entry, before: Compared | None) -> tuple[Compare
     assert isinstance(body, Attest)
     now = desk.clock.now()
     known = before or Compared(0, 0, Result.SAME)
-    told = replace(known, index=entry.ref.index, at=now, profile=body.profile)
+    times = known.times + 1 if known.at // DAY == now // DAY else 1
+    told = replace(known, index=entry.ref.index, at=now, profile=body.profile, times=times)
     if body.profile != PROFILE:
         return replace(told, result=Result.OTHER_PROFILE), None
     record = record_at(desk, body.logs)

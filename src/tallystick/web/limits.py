@@ -72,7 +72,8 @@ STRANGERS = Limit(300)  # an address whose people have not signed in: a headquar
 TOKENS = Limit(600)  # a token: a nightly program reads ten orders a second
 BAD_TOKENS = Limit(30)  # an address that shows tokens nobody knows
 DOORS = Limit(60)  # an address at the partners' doors: a session is good for an hour, so a partner needs a few
-ALL = [PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS]
+READINGS = Limit(6)  # a partner's node that asks for digests: each answer may cost a reading of the whole record
+ALL = [PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS, READINGS]
 
 # Of the sixteen threads of ``serve`` half stay for people, however slowly partners and strangers send what they send.
 PARTNERS_AT_ONCE = 5

@@ -357,6 +357,21 @@ def test_what_was_erased_since_cannot_be_compared(director: Director):
     assert result(director, "IN").result is Result.SUPERSEDED
 
 
+def test_a_node_that_attests_without_end_is_compared_a_few_times_a_day(director: Director):
+    three_orders(director)
+    desk, india = director.desk("JP"), director.desk("IN")
+    seen = []
+    for _ in range(attest.COMPARED_MAX + 3):
+        say(india, Attest(attest.sizes_to_attest(india), PROFILE, bytes(32), bytes(32)))
+        director.exchange()
+        attest.compare(desk)
+        seen.append(result(director, "JP").index)
+    assert len(set(seen)) == attest.COMPARED_MAX
+    a_day(director)
+    attest.compare(desk)
+    assert result(director, "JP").index > seen[-1]
+
+
 # ---- the question for digests
 
 
