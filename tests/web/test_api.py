@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from tests.cast import terms_with
 from tests.conftest import HandClock
 from tests.nodes import agreed, delivered, held, offered, receipt_fields, request
 from tests.story.s1 import NUMBER, S1
 from tests.web.conftest import Stage
 
-from tallystick.app import write
+from tallystick.app import pairing, warrants, write
 from tallystick.app.node import Node
 from tallystick.cli.demo.director import Director
+from tallystick.core import signing
+from tallystick.core.agreement import OfficerSigns
 from tallystick.core.entries import Duty, Kind
 from tallystick.core.errors import LocalError, StoreUnavailableError
 from tallystick.core.identity import EntryRef
@@ -599,3 +602,35 @@ def test_strangers_are_asked_to_sign_in(stage: Stage, client: Client):
     answer = client.get("/api/tokens/")
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/sign-in")
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terms by which officers always sign themselves."""
+    monkeypatch.setattr(pairing, "PROFILES", {"JPIN": terms_with(officer_signs=OfficerSigns.ALWAYS)})
+
+
+def test_a_program_brings_the_officers_own_signature(always: None, stage: Stage, programs: Programs) -> None:
+    """The program never has the key: the officer signs the bytes of the preview wherever the key is."""
+    director, seed = stage.director, bytes(32)
+    desk = director.desk("JP")
+    renewed = warrants.rotation(desk, director.grants["JP", "tanaka"], signing.public_key(seed))
+    director.grants["JP", "tanaka"] = write.sign(desk, renewed).ref.index
+    offer = offered(director)
+    director.exchange()
+    said = {
+        "kind": "order", "on": str(offer),
+        "fields": {"funds_certifier": director.grants["JP", "mori"], "max_liability": "20000.00", "bill_to": "us"},
+    }  # fmt: skip
+    program = programs.of("JP", "tanaka")
+    shown = program.post("preview", said).json()
+    assert (shown["would_count"], bool(shown["officer_signs"])) == (True, True)
+    refused = program.post("acts", said, key="1")
+    assert refused.json()["code"] == "officer-must-sign"
+    assert refused.status_code == 409
+    signature = signing.sign(seed, bytes.fromhex(shown["officer_signs"])).hex()
+    forged = program.post("acts", {**said, "at": shown["at"], "signature": "00" * 64}, key="2")
+    assert forged.json()["code"] == "officer-signature-wrong"
+    done = program.post("acts", {**said, "at": shown["at"], "signature": signature}, key="3")
+    assert done.status_code == 201, done.json()
+    assert done.json()["state"] == "ordered"

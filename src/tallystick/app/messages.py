@@ -645,6 +645,9 @@ _LOCAL = {
     "key-not-acceptable": Message(
         "{key} is not an Ed25519 public key that can be granted.", "Ask for it again; 64 hexadecimal digits."
     ),
+    "own-signature-too-old": Message(
+        "The officer's signature names a time that is not now.", "Look at the act again and sign what is shown then."
+    ),
     "officer-must-sign": Message(
         "This act needs the own signature of the officer at {post}.", "Sign with the officer's key."
     ),

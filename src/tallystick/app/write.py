@@ -21,6 +21,7 @@ from tallystick.core.signing import readable_id
 from tallystick.core.space import Admission
 
 MINUTE = 60
+OWN_SECONDS = 86_400  # an officer's signature made elsewhere names its time; an older one would date the act back
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def _stage(desk: Desk, draft: Draft) -> Admission:
         raise LocalError("no-root-key-here", party=desk.party_code(desk.party))
     desk.require_heard({log})
     timekeeping.require(desk)
+    if draft.auth is not None and draft.t is not None and not now - OWN_SECONDS <= draft.t <= now:
+        raise LocalError("own-signature-too-old")
     return desk.space.draft(log, [replace(draft, t=draft.t or now)], now, desk.epoch_key(log))
 
 

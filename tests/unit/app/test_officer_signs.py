@@ -84,6 +84,11 @@ def test_a_signature_made_elsewhere_counts_at_the_time_it_was_made_for(director:
     with pytest.raises(ActRefusedError) as caught:
         write.sign(desk, replace(draft, auth=auth))
     assert caught.value.code == "officer-signature-wrong"
+    director.clock.instant += 86_400
+    with pytest.raises(LocalError) as late:
+        write.sign(desk, replace(draft, t=shown.entry.t, auth=auth))
+    assert late.value.code == "own-signature-too-old"
+    director.clock.instant -= 86_400
     write.sign(desk, replace(draft, t=shown.entry.t, auth=auth))
     director.exchange()
     assert in_step(director)

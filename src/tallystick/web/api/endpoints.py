@@ -22,6 +22,7 @@ from tallystick.app import alarms as app_alarms
 from tallystick.app import export, fields, prove, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
+from tallystick.core import cose
 from tallystick.core.entries import BODIES, DESK_KINDS, DETAIL_REMARK, Draft, Duty, Kind
 from tallystick.core.errors import LocalError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
@@ -311,7 +312,9 @@ def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draf
         wanted = ", ".join(fields.code_name(duty) for duty in duties)
         raise LocalError("duty-not-held", kind=command.kind, duties=wanted or "any")
     body = fields.from_json(kind, command.fields, who=appointment.grant, context=context)
-    return Draft(body, obj=on, detail={DETAIL_REMARK: command.remark} if command.remark else None)
+    auth = cose.envelope(bytes.fromhex(command.signature)) if command.signature else None
+    detail = {DETAIL_REMARK: command.remark} if command.remark else None
+    return Draft(body, obj=on, detail=detail, t=command.at if auth is not None else None, auth=auth)
 
 
 @api.post("preview", response={200: shapes.PreviewShape, **_PROBLEMS}, auth=tokens.Bearer("act"))
@@ -322,6 +325,8 @@ def preview(request: HttpRequest, command: shapes.ActCommand) -> shapes.PreviewS
     return shapes.PreviewShape(
         would_count=not seen.trial.void,
         leaf=seen.leaf.hex(),
+        at=seen.entry.t,
+        officer_signs=seen.own.to_sign.hex() if seen.own is not None else "",
         findings=[shapes.FindingShape.of(finding) for finding in seen.trial.findings],
         transactions=[shapes.TransactionShape.of(transaction) for transaction in seen.trial.transactions],
         looked_at=seen.order_digest.hex() if seen.order_digest else "",

@@ -338,11 +338,21 @@ class ActCommand(Schema):
     looked_at: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = Field(
         "", description="The order's digest when it was looked at; nothing is signed if it has changed since."
     )
+    at: Annotated[int, Field(ge=0, le=6_311_433_599)] | None = Field(
+        None, description="With a signature: the time of the preview, seconds since 1970."
+    )
+    signature: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{128})?$")] = Field(
+        "", description="The officer's own Ed25519 signature over the preview's officer_signs, hexadecimal."
+    )
 
 
 class PreviewShape(Schema):
     would_count: bool
     leaf: str = Field(description="The bytes that would be signed, hexadecimal.")
+    at: int = Field(description="The time it would have, seconds since 1970.")
+    officer_signs: str = Field(
+        description="Where the act needs the officer's own signature: the bytes it is over, hexadecimal; else empty."
+    )
     findings: list[FindingShape]
     transactions: list[TransactionShape]
     looked_at: str
