@@ -33,6 +33,7 @@ ROWS = {
     "me": (GET, {}, SIGNED_IN),
     "signing-key": (GET, {}, SIGNED_IN),
     "passkey-remove": (POST, {"passkey_id": 1}, (302, 302, 302, 302, 302)),
+    "session-end": (POST, {"name": "x" * 40}, (302, 302, 302, 302, 302)),
     "elsewhere-end": (POST, {}, (302, 302, 302, 302, 302)),
     "theme": (POST, {}, (302, 302, 302, 302, 302)),
     "passkey-add-begin": (POST, {}, SIGNED_IN),

@@ -2,12 +2,12 @@
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 from tests.conftest import PASSWORD
 
 from tallystick.core.entries import Duty
 from tallystick.web.people import service
+from tallystick.web.people.models import Session
 
 
 def inside(client: Client) -> bool:
@@ -132,3 +132,47 @@ def test_sessions_that_are_over_are_forgotten_when_somebody_signs_in(make_person
     Session.objects.update(expire_date="2020-01-01T00:00Z")
     signed_in_as(person)
     assert Session.objects.count() == 1
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (FIREFOX, "Firefox, Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge, Windows"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome, Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1", "Safari, iPhone"),
+        ("<script>alert(1)</script>", "?, ?"),
+        ("", "?, ?"),
+    ],
+)
+def test_a_browser_is_told_in_two_words(told, shown):
+    assert service.device_of(told) == shown
+
+
+def test_one_sees_where_one_is_signed_in_and_ends_one_of_them(make_person, signed_in_as):
+    person = make_person("sato")
+    here, pier = signed_in_as(person), Client(REMOTE_ADDR="203.0.113.9", headers={"User-Agent": FIREFOX})
+    pier.post(service.invite(person))
+    stranger = signed_in_as(make_person("mori"))
+    page = here.get("/me/").content.decode()
+    assert ("Firefox, Linux" in page, "203.0.113.9" in page) == (True, True)
+    assert "Firefox" not in stranger.get("/me/").content.decode()
+
+    address = f"/me/sessions/{person.sessions.get(device='Firefox, Linux').session_key}/end"
+    assert stranger.post(address).status_code == 302
+    assert inside(pier), "nobody ends the session of somebody else"
+    assert here.post(address).status_code == 302
+    assert (inside(here), inside(pier)) == (True, False)
+
+
+def test_a_session_that_is_over_is_not_shown(door_clock, make_person, signed_in_as):
+    person = make_person("sato")
+    signed_in_as(person)
+    door_clock.move(service.IDLE_SECONDS)
+    signed_in_as(person)
+    assert service.open_sessions(person).count() == 1
+    service.dismiss(person)
+    assert person.sessions.count() == 0

@@ -30,12 +30,12 @@ log = logging.getLogger("tallystick.security")
 
 EVENTS: Mapping[str, str | Promise] = MappingProxyType({
     # coming in
-    "signed-in": _("Signed in: {way}."),
+    "signed-in": _("Signed in {way}."),
     "sign-in-failed": _("A password was wrong, or the name is not known here."),
     "sign-in-closed": _("Too many failed tries with this name or from this address: nobody is let in for a while."),
     "passkey-refused": _("A passkey was refused: {why}."),
-    "confirmed": _("Confirmed to be the same person: {way}."),
-    "confirm-failed": _("Could not confirm to be the same person."),
+    "confirmed": _("Proved again who it is, {way}."),
+    "confirm-failed": _("Could not prove who it is."),
     "signed-out": _("Signed out."),
     "session-idle": _("A session ended because nobody used it, or it was too old."),
     # ways in
@@ -46,6 +46,7 @@ EVENTS: Mapping[str, str | Promise] = MappingProxyType({
     "signing-key-made": _("Made a signing key, {key_id}."),
     "signing-key-resealed": _("Gave the signing key another passphrase."),
     "signing-key-refused": _("A passphrase of the signing key was wrong."),
+    "session-ended": _("Ended one of the own sessions."),
     "sessions-ended": _("All sessions of {person} were ended."),
     "token-made": _("Made the token “{name}” for a program ({scopes})."),
     "token-ended": _("Ended the token “{name}”."),
@@ -62,6 +63,15 @@ EVENTS: Mapping[str, str | Promise] = MappingProxyType({
     "too-often": _("Asked too often."),
     "token-refused": _("A program showed a token that is unknown, ended, or without the scope it needs."),
 })  # fmt: skip
+
+
+WAYS: Mapping[str, str | Promise] = MappingProxyType(
+    {
+        "link": _("by one-time link"),
+        "passkey": _("by passkey"),
+        "password": _("by password"),
+    }
+)
 
 
 def tell(request: HttpRequest | None, code: str, **facts: str | int) -> None:
@@ -94,7 +104,7 @@ def forget_old(now: int) -> None:
 
 def sentence(event: Event) -> str:
     """Return what happened, in the reader's language."""
-    facts = {name: str(told) for name, told in event.facts.items()}
+    facts = {name: str(WAYS.get(told, told) if name == "way" else told) for name, told in event.facts.items()}
     try:
         return str(EVENTS[event.code]).format_map(facts)
     except KeyError:  # of another version

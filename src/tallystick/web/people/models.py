@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.crypto import salted_hmac
@@ -145,6 +147,25 @@ class FailedSignIn(models.Model):
 
     def __str__(self) -> str:
         return f"failed at {self.at}"
+
+
+class Session(AbstractBaseSession):
+    """A browser that is signed in, or a stranger's with a form open. Its name is kept as a digest only."""
+
+    person = models.ForeignKey(Person, models.CASCADE, null=True, related_name="sessions")
+    began_at = models.BigIntegerField(default=0)  # seconds since 1970 UTC
+    seen_at = models.BigIntegerField(default=0)
+    address = models.CharField(max_length=64, blank=True)
+    device = models.CharField(max_length=60, blank=True)  # browser and system, as it says
+
+    def __str__(self) -> str:
+        return f"session of {self.person_id}"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        from tallystick.web.people.sessions import SessionStore  # noqa: PLC0415 # which asks for this model
+
+        return SessionStore
 
 
 class Event(models.Model):

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -27,8 +28,9 @@ from tallystick.app.ids import token
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
-from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, SigningKey, SignInLink
-from tallystick.web.people.sessions import SessionStore
+from tallystick.web.limits import address_of
+from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, Session, SigningKey, SignInLink
+from tallystick.web.people.sessions import SessionStore, digest
 from tallystick.web.watch import ring
 
 HOUR = 3600
@@ -133,6 +135,7 @@ def dismiss(person: Person) -> None:
         person.passkeys.all().delete()
         SigningKey.objects.filter(person=person).delete()
         person.appointments.filter(active=True).update(active=False)
+        person.sessions.all().delete()
         person.is_active = False
         person.set_unusable_password()
         person.save(update_fields=["is_active", "password"])
@@ -173,6 +176,8 @@ def let_in(request: HttpRequest, person: Person, *, way: str) -> None:
     login(request, person, backend=_BACKEND)
     request.person = person  # type: ignore[attr-defined]
     request.session[_BEGAN] = request.session[_SEEN] = request.session[_CONFIRMED] = clock.now()
+    request.session["address"] = address_of(request)[:64]
+    request.session["device"] = device_of(request.headers.get("User-Agent", ""))
     ring(request, "signed-in", way=way)
 
 
@@ -189,12 +194,31 @@ def still_in_use(request: HttpRequest) -> bool:
     return True
 
 
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")  # each of these also says the names of later ones
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "CrOS", "Linux")
+
+
+def device_of(told: str) -> str:
+    """Return what a browser says it is, in two words; nothing a stranger wrote is kept."""
+    browser = next((name for name in _BROWSERS if name in told), "?")
+    return f"{browser.replace('Edg', 'Edge')}, {next((name for name in _SYSTEMS if name in told), '?')}"
+
+
+def open_sessions(person: Person) -> QuerySet[Session]:
+    """Return the sessions of ``person`` that can still be used, those used last first."""
+    lately = clock.now() - IDLE_SECONDS
+    return person.sessions.filter(expire_date__gt=timezone.now(), seen_at__gt=lately).order_by("-seen_at")
+
+
 def end_sessions(person: Person, *, keep: HttpRequest | None = None) -> None:
-    """End every session of ``person`` at its next click, but for that of ``keep``."""
+    """End every session of ``person``, but for that of ``keep``; also one that is being saved at this moment."""
     Person.objects.filter(pk=person.pk).update(sessions_ended=F("sessions_ended") + 1)
     person.refresh_from_db(fields=["sessions_ended"])
+    kept = ""
     if keep is not None:
         update_session_auth_hash(keep, person)
+        kept = digest(keep.session.session_key or "")
+    person.sessions.exclude(session_key=kept).delete()
 
 
 def sign_in(request: HttpRequest, username: str, password: str) -> Person | None:

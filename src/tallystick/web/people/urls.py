@@ -12,6 +12,7 @@ urlpatterns = [
     path("confirm/", views.confirm, name="confirm"),
     path("me/", views.me, name="me"),
     path("me/passkeys/<int:passkey_id>/remove/", views.passkey_remove, name="passkey-remove"),
+    path("me/sessions/<str:name>/end", views.session_end, name="session-end"),
     path("me/elsewhere/end", views.elsewhere_end, name="elsewhere-end"),
     path("people/events/", views.events_page, name="events"),
     path("me/signing-key/", views.signing_key, name="signing-key"),

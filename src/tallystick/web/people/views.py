@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages as told
-from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -23,6 +22,7 @@ from tallystick.web import messages, shell
 from tallystick.web.people import events, passkeys, service, signing_keys
 from tallystick.web.people.decorators import SignedInRequest, confirm_required, needs_duty, person_of, signed_in
 from tallystick.web.people.forms import ConfirmForm, PassphraseForm, PasswordForm, SignInForm
+from tallystick.web.people.sessions import digest
 
 EVENTS_A_PAGE = 100
 ANSWER_MAX = 64 * 1024  # an authenticator's answer with attestation is a few kB
@@ -83,7 +83,7 @@ def welcome(request: SignedInRequest) -> HttpResponse:
             except ValidationError as error:
                 form.add_error("password", error)
             else:
-                update_session_auth_hash(request, request.person)  # ends this person's other sessions, not this one
+                service.end_sessions(request.person, keep=request)
                 events.tell(request, "password-set")
                 service.confirm(request, way="password")
                 told.success(request, _("Your password is set."))
@@ -148,9 +148,23 @@ def me(request: SignedInRequest) -> HttpResponse:
         {
             "keys": request.person.passkeys.order_by("added_at"),
             "passkeys_can": service.passkeys_possible(request.get_host()),
+            "sessions": service.open_sessions(request.person),
+            "this_session": digest(request.session.session_key or ""),
             "lately": [(event, events.sentence(event)) for event in events.found(who=request.person.username)[:10]],
         },
     )
+
+
+@signed_in
+@require_POST
+def session_end(request: SignedInRequest, name: str) -> HttpResponse:
+    """End one of this person's sessions; ``name`` is the digest it is kept by."""
+    if ask := confirm_required(request):
+        return ask
+    if request.person.sessions.filter(session_key=name).delete()[0]:
+        events.tell(request, "session-ended")
+        told.success(request, _("That session is ended."))
+    return redirect("me")
 
 
 @signed_in
