@@ -7,14 +7,18 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyrage
 import pytest
 from tests.evidence import s1, s1_evidence
+from tests.keepers import IN_BASE, JP_HQ
 from tests.needs import needs_age, needs_go, needs_openssl
+from tests.unit.core.test_forks import evidence_of, told_apart
 
 from tallystick.app import exchange
-from tallystick.app.unpack import unpack
+from tallystick.app.unpack import forks, unpack
+from tallystick.core.entries import Draft
 
 pytestmark = [needs_openssl, needs_go, needs_age]
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "verify-without-tallystick.md").read_text(encoding="utf-8")
@@ -23,7 +27,8 @@ STEPS = {
     for part in GUIDE.split("\n## ")[1:]
     if (blocks := re.findall(r"```sh\n(.*?)```", part, re.DOTALL))
 }
-(GO,) = re.findall(r"```go\n(.*?)```", GUIDE, re.DOTALL)
+GO = dict(zip(("check", "fork"), re.findall(r"```go\n(.*?)```", GUIDE, re.DOTALL), strict=True))
+FORK = "Two histories of one log"
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +39,29 @@ def unpacked(tmp_path_factory):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    (folder / "check.go").write_text(GO, encoding="utf-8")
     identity = pyrage.x25519.Identity.generate()
     (folder / "age.key").write_text(f"{identity}\n")
     bundles = b"".join(exchange.news_for(s1().director.desk("JP"), {}))
     (folder / "courier.lmc.age").write_bytes(pyrage.encrypt(bundles, [identity.to_public()]))
     # Built once and run by every step 5: go needs seconds to build it and none to run it.
     environment = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(folder.parent / "cache")}
-    command = ["go", "build", "-o", str(folder.parent / "check"), "check.go"]
-    subprocess.run(command, cwd=folder, check=True, env={**_path(), **environment}, timeout=300)
+    for name, program in GO.items():
+        (folder.parent / f"{name}.go").write_text(program, encoding="utf-8")
+        command = ["go", "build", "-o", str(folder.parent / name), f"{name}.go"]
+        subprocess.run(command, cwd=folder.parent, check=True, env={**_path(), **environment}, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fork(unpacked):
+    """The evidence of a log with two histories as plain files."""
+    hq, _base, ship, _twin = told_apart()
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    folder = unpacked.parent / "the-forks"
+    for name, data in forks(SimpleNamespace(space=hq.space)).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     return folder
 
 
@@ -52,16 +71,16 @@ def _path():
 
 def run(folder, heading):
     """Run the commands of one step as the guide has them; ``go run`` is what was built from the guide's program."""
-    script = "\n".join(STEPS[heading]).replace("go run check.go", str(folder.parent / "check"))
+    script = re.sub(r"go run (\w+)\.go", rf"{folder.parent}/\1", "\n".join(STEPS[heading]))
     command = ["bash", "-euo", "pipefail", "-c", script]
     return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, env=_path(), timeout=120)
 
 
 def test_the_guide_has_its_steps():
-    assert [heading[:2] for heading in STEPS] == ["1.", "2.", "3.", "4.", "5.", "6.", "A "]
+    assert [heading[:2] for heading in STEPS] == ["1.", "2.", "3.", "4.", "5.", "6.", "Tw", "A "]
 
 
-@pytest.mark.parametrize("heading", STEPS)
+@pytest.mark.parametrize("heading", [heading for heading in STEPS if heading != FORK])
 def test_every_step_accepts_what_is_fresh(unpacked, heading):
     ran = run(unpacked, heading)
     assert ran.returncode == 0, ran
@@ -113,3 +132,28 @@ def test_what_was_tampered_with_fails_its_step(unpacked, tmp_path, what):
     change(folder / name.format(log=log, index=index, cut=cut))
     heading = next(heading for heading in STEPS if heading[0] == step)
     assert run(folder, heading).returncode != 0
+
+
+def test_a_foreign_tool_accepts_the_evidence_of_a_fork(fork):
+    ran = run(fork, FORK)
+    assert ran.returncode == 0, ran
+    assert ran.stdout == f"log {IN_BASE}: two histories, signed by one key, differ at leaf 4\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["a.note", "b.note", "a.hash", "b.hash", "a.inclusion", "b.inclusion", "index", "vkey"]
+)
+def test_evidence_of_a_fork_that_was_tampered_with_is_refused(fork, tmp_path, name):
+    folder = tmp_path / "the-forks"
+    shutil.copytree(fork, folder)
+    (tmp_path / "fork").symlink_to(fork.parent / "fork")
+    path = folder / str(IN_BASE) / name
+    if name == "index":
+        path.write_text("5\n")
+    elif name.endswith("note"):
+        other_size(path)
+    elif name == "vkey":
+        path.write_text(path.read_text().replace("+", "+0", 1))
+    else:
+        flip(path)
+    assert run(folder, FORK).returncode != 0

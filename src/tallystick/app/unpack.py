@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 from tallystick.app import evidence as files
 from tallystick.app.evidence import Evidence, LogShown
+from tallystick.app.node import Desk
 from tallystick.core import checkpoint, merkle
 from tallystick.core.agreement import Genesis
 from tallystick.core.canonical import decode
-from tallystick.core.entries import Grant, from_array
+from tallystick.core.entries import Fork, Grant, from_array
 from tallystick.core.errors import MalformedBytesError
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
 from tallystick.core.log import ActLeaf, CtxLeaf
@@ -38,6 +39,25 @@ def unpack(data: bytes) -> dict[str, bytes]:
         f"{ref.log}/{ref.index}.leaf {log} {size}\n" for ref, log, size in acknowledged if f"{log}/{size}.root" in found
     ]
     return {**found, "acknowledgements": "".join(lines).encode()}
+
+
+def forks(desk: Desk) -> dict[str, bytes]:
+    """Return the evidence of every log with two histories as plain files, by name; empty when there is none."""
+    found: dict[str, bytes] = {}
+    for log, cut in sorted(desk.space.cuts.items()):
+        said, key = desk.space.entry(cut.ref).body, desk.space.key_of(log)
+        assert isinstance(said, Fork)
+        assert key is not None
+        found[f"{log}/vkey"] = f"{checkpoint.vkey(desk.space.origin(log), key)}\n".encode()
+        found[f"{log}/index"] = f"{said.index}\n".encode()
+        for history, note, leaf, path in (
+            ("a", said.note_a, said.leaf_a, said.path_a),
+            ("b", said.note_b, said.leaf_b, said.path_b),
+        ):
+            found[f"{log}/{history}.note"] = note.encode()
+            found[f"{log}/{history}.hash"] = leaf
+            found[f"{log}/{history}.inclusion"] = b"".join(path)
+    return found
 
 
 def _acknowledged(evidence: Evidence) -> Iterator[tuple[EntryRef, int, int]]:

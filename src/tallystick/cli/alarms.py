@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tallystick.app import alarms as app_alarms
+from tallystick.app import unpack as unpacking
 from tallystick.app.messages import fill, message
-from tallystick.cli.shell import Shell, iso, json_option, pass_shell, print_json, say
+from tallystick.cli.shell import Shell, iso, json_option, pass_shell, print_json, say, write_folder
 
 
 @click.command()
 @click.option("--put-away", metavar="ID", help="Note that alarm ID was seen; it stays listed.")
+@click.option(
+    "--unpack", metavar="FOLDER", type=click.Path(path_type=Path), help="Write the evidence of forks as plain files."
+)
 @json_option
 @pass_shell
-def alarms(shell: Shell, put_away: str | None, as_json: bool) -> None:
+def alarms(shell: Shell, put_away: str | None, unpack: Path | None, as_json: bool) -> None:
     """List alarms: two histories, two readings, what was refused.
 
     The exit code is 4 as long as there is one that nobody has put away.
     """
+    if unpack is not None:
+        write_folder(unpack, unpacking.forks(shell.desk))
     if put_away is not None:
         app_alarms.put_away(shell.desk, put_away)
     told = [(desk, alarm) for desk in shell.desks for alarm in app_alarms.gather(desk)]

@@ -232,3 +232,14 @@ def write_file(path: Path, data: bytes) -> None:
 def open_private(path: Path) -> Iterator[Any]:
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         yield file
+
+
+def write_folder(folder: Path, found: Mapping[str, bytes]) -> int:
+    """Write plain files into ``folder``, which must be empty; return how many."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise LocalError("folder-not-empty", path=str(folder))
+    for name, data in found.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return len(found)

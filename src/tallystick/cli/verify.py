@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -36,6 +36,7 @@ from tallystick.cli.shell import (
     tell,
     words,
     write_file,
+    write_folder,
 )
 from tallystick.core import checkpoint
 from tallystick.core.entries import Kind
@@ -449,7 +450,7 @@ def prove(
     data = proving.prove(desk, found.order_id, whole=whole)
     told: dict[str, Any] = {"order": str(found.order_id), "number": found.number, "bytes": len(data)}
     if unpack is not None:
-        told |= {"folder": str(unpack), "files": _write_folder(unpack, unpacking.unpack(data))}
+        told |= {"folder": str(unpack), "files": write_folder(unpack, unpacking.unpack(data))}
     if path is not None:
         write_file(path, data)
         told["file"] = str(path)
@@ -467,17 +468,6 @@ def prove(
         say(f"{found.number} in {unpack}: {told['files']} plain files, for docs/guides/verify-without-tallystick.md.")
     if with_auditor:
         say(f"Open {told['auditor']} in a browser and drop the file on it; no network is needed.")
-
-
-def _write_folder(folder: Path, found: Mapping[str, bytes]) -> int:
-    """Write plain files into ``folder``, which must be empty; return how many."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise LocalError("folder-not-empty", path=str(folder))
-    for name, data in found.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return len(found)
 
 
 # ---- export
