@@ -80,6 +80,9 @@ ROWS = {
     "findings-twin": (GET, {"form": "json"}, READERS),
     "alarms": (GET, {}, READERS),
     "alarm-evidence": (GET, {"alarm_id": "fork-16-17-1", "name": "a.txt"}, (302, 404, 404, 404, 404)),
+    "erasures": (GET, {}, READERS),
+    "erase": (GET, {"target": "order"}, ADMINISTRATORS),
+    "erase-confirm": (GET, {"target": "order"}, OF_ADMINISTRATORS),
     "alarm-seen": (POST, {}, OF_ADMINISTRATORS),
     # partner
     "partner": (GET, {}, READERS),

@@ -14,7 +14,7 @@ from tallystick.app.index import OrderRow, Standing, partner_of, standing
 from tallystick.app.node import Desk
 from tallystick.core import due
 from tallystick.core.due import Clock, Overlay
-from tallystick.core.entries import DETAIL_REMARK, Duty, Entry, Kind
+from tallystick.core.entries import DETAIL_REMARK, NO_SEGMENT, Duty, Entry, Kind, Segment
 from tallystick.core.findings import Finding, Weight
 from tallystick.core.fold import Record
 from tallystick.core.identity import EntryRef
@@ -114,6 +114,7 @@ class TimelineItem:
     findings: tuple[Finding, ...]
     transactions: tuple[Transaction, ...]
     seen_by_partner: bool
+    erased: Segment = NO_SEGMENT  # what is gone of it for everybody
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,7 @@ def describe(
         findings=found,
         transactions=tuple(transactions),
         seen_by_partner=entry.party != desk.party or held.get(entry.ref.log, 0) > entry.ref.index,
+        erased=entry.erased,
     )
 
 

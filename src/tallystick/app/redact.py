@@ -89,6 +89,16 @@ class Preview:
     after: OrderView | None
     repeats: tuple[EntryRef, ...]
 
+    @property
+    def same_effect(self) -> bool:
+        """Whether the order's state, quantities and amounts stay as they are."""
+        return self.before is None or self.after is None or _figures(self.before) == _figures(self.after)
+
+
+def _figures(order: OrderView) -> tuple[object, ...]:
+    lines = tuple((line.line, line.ordered, line.delivered, line.received, line.refused) for line in order.lines)
+    return (order.state, order.currency, order.agreed_value, order.accrued, order.open_amount, lines)
+
 
 def standing(desk: Desk, target: EntryRef) -> Standing:
     """Return how it stands about erasing ``target``.

@@ -117,7 +117,7 @@ class Erasures:
             (said for said in agreed if said[0].segments & Segment.CORE),
             key=lambda said: max(wish.order_key for wish in said),
         )
-        return Effect(gone, _restated(last[0].body, kind))
+        return Effect(gone, restated(last[0].body, kind))
 
     def reading(self, entry: Entry) -> Entry:
         """Return ``entry`` as everybody reads it: without what is erased, whether or not the bytes are still here."""
@@ -155,9 +155,9 @@ def impossible(body: Redact, kind: int) -> Refusal | None:
     if not body.restated and kind == Kind.REQUEST:
         return refuse("redact-not-possible", kind=kind, why="request")
     if body.restated:
-        restated = _restated(body, kind)
-        if isinstance(restated, Unreadable):
-            return refuse("redact-not-possible", kind=kind, why=restated.why)
+        instead = restated(body, kind)
+        if isinstance(instead, Unreadable):
+            return refuse("redact-not-possible", kind=kind, why=instead.why)
     return None
 
 
@@ -177,7 +177,8 @@ def without(stored: StoredLeaf, segments: Segment) -> StoredLeaf:
     )
 
 
-def _restated(body: Redact, kind: int) -> Body | Unreadable:
+def restated(body: Redact, kind: int) -> Body | Unreadable:
+    """Return what is read in the place of a core of this ``kind`` when ``body`` has its way."""
     if not body.restated:
         return Unreadable(kind, None, ERASED)
     try:

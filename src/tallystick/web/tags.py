@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 
 from tallystick.core import calendar
 from tallystick.core.due import Clock
-from tallystick.core.entries import Duty
+from tallystick.core.entries import Duty, Reason
 from tallystick.core.orders import OrderState
 from tallystick.web import formats, messages, words
 
@@ -169,6 +169,17 @@ def state_badge(state: Enum | str, word: str = "") -> SafeString:
 @register.filter
 def kind_name(kind: int) -> words.Word:
     return words.kind(kind)
+
+
+@register.filter
+def segment_names(segments: int) -> str:
+    """``{{ standing.erased|segment_names }}``: the parts of an entry, in words."""
+    return ", ".join(map(str, words.segments(segments)))
+
+
+@register.filter
+def reason_name(reason: int) -> words.Word:
+    return words.name(Reason(reason))
 
 
 @register.filter

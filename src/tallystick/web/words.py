@@ -19,7 +19,7 @@ from django.utils.translation import pgettext_lazy
 from tallystick.app.ports import PeerStatus
 from tallystick.core.agreement import Allowance, Origin
 from tallystick.core.due import ClockKind
-from tallystick.core.entries import Duty, Kind, Means, Outcome, PriceBasis, Reason
+from tallystick.core.entries import Duty, Kind, Means, Outcome, PriceBasis, Reason, Segment
 from tallystick.core.findings import Weight
 from tallystick.core.ledger import AccountKind, ItemState
 from tallystick.core.orders import Fulfilment, LineSettlement, OrderState, Side
@@ -91,6 +91,18 @@ ACTS: Mapping[Kind, Word] = MappingProxyType({
     Kind.REDACT: _("Erase"),
     Kind.ATTEST: _("Attest"),
 })  # fmt: skip
+
+SEGMENTS: Mapping[Segment, Word] = MappingProxyType({
+    Segment.CORE: _("what it says"),
+    Segment.DETAIL: _("the remark and other free text"),
+    Segment.AUTH: _("the officer's own signature"),
+})  # fmt: skip
+
+
+def segments(found: int) -> list[Word]:
+    """Return the words for the parts of an entry in ``found``."""
+    return [word for segment, word in SEGMENTS.items() if found & segment]
+
 
 DUTIES: Mapping[Duty, Word] = MappingProxyType({
     Duty.REQUESTER: _("Requester"),

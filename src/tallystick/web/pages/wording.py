@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from tallystick.app.fields import Context
 from tallystick.core import canonical, entries
 from tallystick.core.entries import Body, FuelMeasure, Kind, Sort, Unreadable
+from tallystick.core.erasure import ERASED, WITHHELD
 from tallystick.core.errors import MalformedBytesError
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderView
@@ -160,15 +161,23 @@ def label(kind: int, name: str) -> words.Word:
     return known or LABELS.get(name) or name.replace("_", " ")
 
 
+_SAYS_NOTHING: Mapping[str, words.Word] = MappingProxyType({
+    ERASED: _("What it said was erased, as both parties agreed."),
+    WITHHELD: _("What it says has not come with it."),
+})  # fmt: skip
 _IN_THE_NUMBER = frozenset({"fiscal_year", "serial"})
 
 
 def tell(body: Body | Unreadable, setting: Setting, *, corrects: int | None = None) -> Told:
     """Return ``body`` in words. ``corrects`` is the kind of the document a correction is about."""
     if isinstance(body, Unreadable):
+        if body.why in _SAYS_NOTHING:
+            return Told((), ())
         return Told((Field("why", _("Not readable by this version"), Value("text", body.why)),), ())
     if isinstance(body, entries.Correction):
         return Told((), (), tell(replacement_of(body, corrects), setting) if body.replacement else None)
+    if isinstance(body, entries.Redact):
+        return _redact(body)
     here = _measures(body, setting.context.currency, None, setting)
     plain, tables = [], []
     hints = typing.get_type_hints(type(body), include_extras=True)
@@ -185,6 +194,18 @@ def tell(body: Body | Unreadable, setting: Setting, *, corrects: int | None = No
         else:
             plain.append(Field(spec.name, label(body.KIND, spec.name), _value(spec.name, hint, value, here, setting)))
     return Told(tuple(plain), tuple(tables))
+
+
+def _redact(body: entries.Redact) -> Told:
+    gone = ", ".join(map(str, words.segments(body.segments)))
+    return Told(
+        (
+            Field("target", _("Entry"), Value("text", str(body.target))),
+            Field("segments", _("What goes"), Value("text", gone)),
+            Field("reason", label(body.KIND, "reason"), Value("code", words.name(body.reason))),
+        ),
+        (),
+    )
 
 
 def replacement_of(body: entries.Correction, kind: int | None) -> Body | Unreadable:
@@ -448,6 +469,6 @@ _SENTENCES: Mapping[Kind, Callable[[Any, Setting], str]] = MappingProxyType({
 def sentence(body: Body | Unreadable, setting: Setting) -> str:
     """Return what an entry said, in one sentence; for a kind without one, its name."""
     if isinstance(body, Unreadable):
-        return gettext("Something this version cannot read.")
+        return str(_SAYS_NOTHING.get(body.why) or gettext("Something this version cannot read."))
     said = _SENTENCES.get(body.KIND)
     return said(body, setting) if said is not None else str(words.kind(body.KIND))

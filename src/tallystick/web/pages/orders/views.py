@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tallystick.app import auditor, fields, prove, read
+from tallystick.app import redact as erasing
 from tallystick.app.export import to_csv
 from tallystick.app.read import OrderDetail
 from tallystick.core import calendar, checkpoint, merkle
@@ -306,6 +307,8 @@ def entry(request: SignedInRequest, order_id: EntryRef, ref: EntryRef) -> HttpRe
             "told": tell(found.body, setting, corrects=corrects),
             "posted": posted(item.transactions, here.desk),
             "is_void": ref in detail.view.void,
+            "erasure": erasing.standing(here.desk, ref),
+            "administers": Duty.ADMINISTRATOR in here.person.duties_held,
             **_evidence(here, found),
         },
     )
