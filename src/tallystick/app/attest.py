@@ -19,7 +19,7 @@ from enum import StrEnum
 from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.core import canonical
-from tallystick.core.entries import LOGS_MAX, Attest, Draft, Entry, Fork, Held, Kind, Redact, Segment
+from tallystick.core.entries import LOGS_MAX, Attest, Draft, Entry, Fork, Held, Kind, Redact
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError
 from tallystick.core.fold import BUCKETS, PROFILE, Record
 from tallystick.core.identity import EntryRef
@@ -261,8 +261,8 @@ def record_at(desk: Desk, logs: Logs) -> Record | Result:
 def _takes_away(entry: Entry, sizes: Mapping[int, int]) -> bool:
     """Return whether ``entry`` makes the entries in ``sizes`` say something else than when they were attested."""
     body = entry.body
-    if isinstance(body, Redact):
-        return body.segments != Segment.DETAIL and body.target.index < sizes.get(body.target.log, 0)
+    if isinstance(body, Redact):  # of any segment: an officer's signature may cover it, or be it
+        return body.target.index < sizes.get(body.target.log, 0)
     return isinstance(body, Fork) and body.index < sizes.get(body.log, 0)
 
 

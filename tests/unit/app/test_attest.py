@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 from tests.nodes import MEMORY, agreed, in_step, paired, request
+from tests.unit.app.test_exchange import two_histories
 from tests.wrong import break_fold, three_orders
 
-from tallystick.app import attest, timekeeping, write
+from tallystick.app import attest, exchange, timekeeping, write
 from tallystick.app.attest import ATTEST_SECONDS, Result
 from tallystick.app.node import Desk
 from tallystick.app.restored import Why
 from tallystick.cli.demo.director import Director
 from tallystick.core import canonical
-from tallystick.core.entries import Attest, Cut, Draft, Entry, Held, Reason, Redact, Revoke
+from tallystick.core.entries import Attest, Cut, Draft, Entry, Held, Reason, Redact, Revoke, Segment
 from tallystick.core.errors import MalformedBytesError, RemoteError
 from tallystick.core.fold import BUCKETS, PROFILE, Fold
 from tallystick.core.identity import EntryRef
@@ -346,15 +347,43 @@ def test_entries_that_are_not_here_cannot_be_compared(director: Director):
     assert result(director, "IN").result is Result.NOT_HELD
 
 
-def test_what_was_erased_since_cannot_be_compared(director: Director):
+@pytest.mark.parametrize("segment", Segment)
+def test_what_was_erased_since_cannot_be_compared_until_the_next_attestation(director: Director, segment: Segment):
     three_orders(director)
     a_day(director)
     desk = director.desk("JP")
     attest.attest_if_due(desk)
     target = next(iter(desk.record.orders))
-    say(desk, Redact(target, 1, Reason.ENTERED_IN_ERROR, b""), desk.admin_log)
-    settle(director)
+    for party in ("JP", "IN"):
+        one = director.desk(party)
+        say(one, Redact(target, int(segment), Reason.ENTERED_IN_ERROR, b""), one.admin_log)
+    director.exchange()
+    attest.compare(director.desk("IN"))
     assert result(director, "IN").result is Result.SUPERSEDED
+    a_day(director)
+    for party in ("JP", "IN"):
+        attest.attest_if_due(director.desk(party))
+    settle(director)
+    assert [result(director, party).result for party in ("JP", "IN")] == [Result.SAME] * 2
+
+
+def test_after_a_fork_both_come_to_the_same(tmp_path: Path):
+    director, twin = two_histories(tmp_path)
+    a_day(director)
+    attest.attest_if_due(director.desk("IN"))  # on the history that will stand; not heard before the fork is known
+    copy = twin.desk("IN")
+    known = exchange.known_by_partner(copy, director.nodes["JP"].keys.public("writer"))
+    with pytest.raises(RemoteError, match="fork"):
+        exchange.receive(director.desk("JP"), b"".join(exchange.news_for(copy, known)))
+    for _ in range(2):
+        director.exchange()
+    a_day(director)
+    request(director)
+    assert attest.attest_if_due(director.desk("JP")) is not None
+    settle(director)
+    assert attest.all_compared(director.desk("IN"))[director.desk("JP").log].result is Result.SAME
+    for party in ("JP", "IN"):
+        assert [one.differs for one in attest.all_compared(director.desk(party)).values() if one.differs] == []
 
 
 def test_a_node_that_attests_without_end_is_compared_a_few_times_a_day(director: Director):
