@@ -65,7 +65,7 @@ def backup(shell: Shell, folder: Path, keys: bool, record_only: bool, as_json: b
             dump(node.settings.database_url, part / backups.DUMP)  # after the record: it holds at least as much
         if keys:
             _copy_keys(node.settings.keys_folder, part / backups.KEYS)
-        copy = open_store(_record_url(part))
+        copy = open_store(backups.record_url(part))
         agreements = backups.kept(copy)
         copy.close()
         backups.write_manifest(
@@ -97,17 +97,6 @@ def _plain(one: KeptAgreement) -> dict[str, Any]:
     return {"agreement": one.name, "id": one.space.hex(), "entries": one.entries, "digest": one.digest.hex()}
 
 
-def _record_url(folder: Path) -> str:
-    """Return the address of the record in a backup."""
-    from tallystick.stores import backups
-
-    if (folder / backups.DATABASE).exists():
-        return f"sqlite:///{(folder / backups.DATABASE).absolute()}?mode=ro"
-    if (folder / backups.RECORD).exists():
-        return f"files:///{(folder / backups.RECORD).absolute()}"
-    raise LocalError("not-a-backup", folder=str(folder))
-
-
 # ---- restore
 
 
@@ -133,7 +122,7 @@ def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None,
     source_keys = keys or folder / backups.KEYS
     if not source_keys.is_dir():
         raise LocalError("backup-without-keys", folder=str(folder))
-    _record_url(folder)
+    backups.record_url(folder)
     if not damaged and (folder / backups.MANIFEST).exists():
         _require_unchanged(folder)
     whole = _put_back(folder, target, source_keys, database)
@@ -177,7 +166,7 @@ def _put_back(folder: Path, target: Path, keys: Path, database: str | None) -> b
             undump(moved.database_url, folder / backups.DUMP)
         else:
             whole = False
-            source, filled = open_store(_record_url(folder)), open_store(moved.database_url)
+            source, filled = open_store(backups.record_url(folder)), open_store(moved.database_url)
             if filled.spaces():
                 raise LocalError("database-not-empty", database=moved.database)
             copy_store(source, filled)

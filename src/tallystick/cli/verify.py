@@ -190,7 +190,7 @@ def _unsealed(data: bytes, key: Path | None, node: Path) -> bytes:
 
 
 def _sources(what: str) -> list[tuple[Loaded, dict[int, str]]]:
-    from tallystick.stores import open_store
+    from tallystick.stores import backups, open_store
     from tallystick.stores.files import read_folder
 
     path = Path(what)
@@ -198,6 +198,8 @@ def _sources(what: str) -> list[tuple[Loaded, dict[int, str]]]:
         url = what
     elif (path / "genesis.cbor").exists():
         return [(read_folder(path), _notes(path))]
+    elif (path / backups.MANIFEST).exists():
+        url = backups.record_url(path)  # what was copied, not the database that its node.toml names
     elif (path / node_settings.FILE).exists():
         url = node_settings.load(path).database_url
         url += "?mode=ro" if url.startswith("sqlite:") else ""

@@ -98,6 +98,19 @@ class Manifest:
         )
 
 
+def record_url(folder: Path) -> str:
+    """Return the address of the record in a backup.
+
+    Raises:
+        LocalError: ``not-a-backup``.
+    """
+    if (folder / DATABASE).exists():
+        return f"sqlite:///{(folder / DATABASE).absolute()}?mode=ro"
+    if (folder / RECORD).exists():
+        return f"files:///{(folder / RECORD).absolute()}"
+    raise LocalError("not-a-backup", folder=str(folder))
+
+
 def kept(store: Store) -> tuple[KeptAgreement, ...]:
     """Return what ``store`` holds of each agreement, folded from its bytes."""
     found = []

@@ -95,6 +95,9 @@ def test_a_restore_into_another_database_is_the_same(pair, backup):
     pair.done("new", "restore", backup, "--database", "elsewhere.db")
     assert (pair.folder / "new" / "elsewhere.db").exists()
     assert digest(pair, "new") == digest(pair)
+    pair.done("new", "backup", pair.folder / "second")
+    assert verified(pair, pair.folder / "second")[0]["digest"] == digest(pair)
+    assert all(drilled(pair, pair.folder / "second", "new").values())
 
 
 def test_what_is_no_backup(pair):
@@ -412,6 +415,7 @@ def test_a_backup_of_postgres_holds_everything(run, tmp_path, in_postgres):
     assert "code: database-not-empty" in run("--node", tmp_path / "new", "restore", tmp_path / "copy").err
 
     connection.execute(f"DROP SCHEMA {connection.execute('SELECT current_schema()').fetchone()[0]} CASCADE")
+    assert run("verify", tmp_path / "copy").code == 0  # the copy, not the database it was made of
     ran = run("--node", tmp_path / "new", "restore", tmp_path / "copy")
     assert (ran.code, "Only the record" in ran.out) == (0, False)
     assert connection.execute("SELECT name FROM people_person").fetchall() == [("Sato",)]
