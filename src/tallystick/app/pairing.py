@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import canonical, signing
-from tallystick.core.agreement import PROFILES, Genesis, Party, Terms
-from tallystick.core.entries import SCHEMA, Adopt, Draft, Grant
+from tallystick.core.agreement import PROFILES, Genesis, OfficerSigns, Party, Terms
+from tallystick.core.entries import SCHEMA, Adopt, Draft, Duty, Grant
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError, TooLargeError
 
 CARD_MAX = 4_096
@@ -153,7 +154,16 @@ def unarmour(text: str) -> bytes:
         raise MalformedBytesError("card-unreadable") from None
 
 
-def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_id: str) -> bytes:
+def propose(
+    node: Node,
+    partner: Card,
+    *,
+    profile: str,
+    name: str,
+    compared_key_id: str,
+    officer_signs: OfficerSigns | None = None,
+    training: Iterable[Duty] = (),
+) -> bytes:
     """Adopt an agreement with ``partner`` here, and return the knock that asks the same of its node.
 
     Args:
@@ -162,6 +172,8 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
         profile: A code of ``PROFILES``.
         name: What the agreement is called; part of every checkpoint's origin.
         compared_key_id: The key id as the administrator got it, to be equal to the card's.
+        officer_signs: When officers sign themselves; None: as the profile has it.
+        training: Duties whose officers need training, besides those of the profile.
 
     Raises:
         LocalError: ``key-id-differs``, ``same-party``, ``unknown-profile``, ``already-paired``, ``already-asked`` (the
@@ -171,6 +183,11 @@ def propose(node: Node, partner: Card, *, profile: str, name: str, compared_key_
     if partner.party == node.settings.party:
         raise LocalError("same-party", party=partner.party)
     terms = _terms(profile)
+    terms = replace(
+        terms,
+        officer_signs=terms.officer_signs if officer_signs is None else officer_signs,
+        training=tuple(sorted({*terms.training, *training})),
+    )
     for peer in node.store.peers():
         if peer.root_key == partner.root_key:
             if peer.status in {PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT}:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tallystick.app import pairing
+from tallystick.app import fields, pairing
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.cli.shell import (
     Shell,
@@ -21,10 +21,13 @@ from tallystick.cli.shell import (
     write_file,
 )
 from tallystick.core import signing
-from tallystick.core.agreement import PROFILES, Genesis
+from tallystick.core.agreement import PROFILES, Genesis, OfficerSigns
+from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 
 _FILE = click.Path(path_type=Path)
+_SIGNS = {fields.code_name(rule): rule for rule in OfficerSigns}
+_DUTIES = {fields.code_name(duty): duty for duty in Duty}
 
 
 @click.group()
@@ -79,17 +82,42 @@ def look(card: Path, as_json: bool) -> None:
 @click.option("--profile", default="JPIN", show_default=True, type=click.Choice(sorted(PROFILES)), help="The terms.")
 @click.option("--name", required=True, help="What the agreement is called: ASCII without spaces.")
 @click.option("--compared", required=True, metavar="KEY_ID", help="The partner's key id, as you were told it.")
+@click.option(
+    "--officer-signs",
+    "signs",
+    type=click.Choice(list(_SIGNS)),
+    help="When officers sign themselves; else as the terms.",
+)
+@click.option("--training", multiple=True, type=click.Choice(list(_DUTIES)), help="A duty that needs it. Repeatable.")
 @click.option("--out", type=_FILE, help="Write the proposal to a file, to be carried.")
 @click.option("--send", is_flag=True, help="Deliver it to the partner's node now.")
 @pass_shell
-def propose(shell: Shell, card: Path, profile: str, name: str, compared: str, out: Path | None, send: bool) -> None:
+def propose(
+    shell: Shell,
+    card: Path,
+    profile: str,
+    name: str,
+    compared: str,
+    signs: str | None,
+    training: tuple[str, ...],
+    out: Path | None,
+    send: bool,
+) -> None:
     """Adopt an agreement with the partner of CARD here, and ask its node for the same."""
     if not (out or send):
         raise click.UsageError("Say --out FILE to carry the proposal, or --send to deliver it now.")
     if out is not None and out.exists():
         raise LocalError("file-exists", path=str(out))
     partner = _read_card(card)
-    knock = pairing.propose(shell.node, partner, profile=profile, name=name, compared_key_id=compared)
+    knock = pairing.propose(
+        shell.node,
+        partner,
+        profile=profile,
+        name=name,
+        compared_key_id=compared,
+        officer_signs=_SIGNS[signs] if signs is not None else None,
+        training=[_DUTIES[duty] for duty in training],
+    )
     if out is not None:
         write_file(out, knock)
         say(f"Proposal for {partner.party} in {out}. There: tallystick pair receive FILE, then pair confirm.")
