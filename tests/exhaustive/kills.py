@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -28,6 +28,7 @@ from tests.needs import postgres_url
 from tests.nodes import again, postgres_stores
 
 from tallystick.app import exchange, write
+from tallystick.app import settings as node_settings
 from tallystick.app.node import Node
 from tallystick.app.ports import Loaded
 from tallystick.app.verify import verify
@@ -65,6 +66,8 @@ class Victim:
         self.made = made
         self.url = url
         self.library = ctypes.CDLL(None)
+        if url:  # so that a process that starts finds its store there
+            node_settings.save(replace(made.japan.settings, database=url))
         self.heard: dict[int, int] = {}  # the largest sizes that Japan ever acknowledged to anybody
 
     @property
@@ -74,10 +77,9 @@ class Victim:
     def open(self, *, killed: bool = False) -> Node:
         """Return Japan's node as a process finds it that has just started."""
         node = again(self.made.japan)
-        if self.url:
+        if killed and self.on_server:
             node.store.close()
-            mark = f"&application_name={KILLED}" if killed and self.on_server else ""
-            node.store = open_store(self.url + mark)
+            node.store = open_store(f"{self.url}&application_name={KILLED}")
         return node
 
     def fork(self, do: Callable[[Node], bytes], at: int, *, half: bool) -> tuple[bytes | None, bool]:

@@ -22,7 +22,7 @@ from tests.exhaustive import small
 from tests.golden import record_story
 from tests.keepers import DICTIONARY
 
-from tallystick.app import exchange, fields, pairing, verify_evidence
+from tallystick.app import attest, exchange, fields, forks, pairing, recover, unpack, verify_courier, verify_evidence
 from tallystick.app.node import Desk
 from tallystick.app.prove import prove
 from tallystick.app.verify import audit
@@ -32,7 +32,7 @@ from tallystick.core import space as space_module
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import BODIES, Unreadable, from_array, to_array
 from tallystick.core.errors import LocalError, RemoteError, StoreError
-from tallystick.core.fold import Fold
+from tallystick.core.fold import PROFILE, Fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
 from tallystick.stores import MemoryStore, files, open_store
@@ -92,6 +92,13 @@ def _node() -> small.Small:
 
 def _room() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+@cache
+def _desk_in_memory() -> Desk:
+    store = MemoryStore()
+    files.copy_store(_node().japan.store, store)
+    return small.desk_copy(_node().japan.desk(), store=store)
 
 
 @cache
@@ -187,6 +194,48 @@ def _database(data: bytes) -> None:
 
 def _evidence(data: bytes) -> None:
     verify_evidence.check(data)
+
+
+def _unpacked(data: bytes) -> None:
+    """An evidence file cut into plain files for other people's tools."""
+    unpack.unpack(data)
+
+
+def _carried(data: bytes) -> None:
+    """An opened courier file that is checked on a record, without a node."""
+    verify_courier.check(data, _desk_in_memory().store.load(_desk_in_memory().id))
+
+
+def _heads_asked(data: bytes) -> None:
+    forks.differences(_desk_in_memory(), data)
+
+
+def _heads_answered(data: bytes) -> None:
+    """Another history of a log, by someone who holds its key: every check but the signature's."""
+    checked, space_module.verify = space_module.verify, lambda *_: True
+    try:
+        if forks.look(_desk_in_memory(), lambda _asked: data):
+            _desk_in_memory.cache_clear()
+    finally:
+        space_module.verify = checked
+
+
+def _digests_asked(data: bytes) -> None:
+    attest.answer(_desk_in_memory(), data)
+
+
+def _digests_answered(data: bytes) -> None:
+    attest._read_answer(data)
+
+
+def _recover(data: bytes) -> None:
+    """A ship's request for a new writer: every check but its signatures'."""
+    recover_signing = recover.signing
+    checked, recover_signing.verify = recover_signing.verify, lambda *_: True
+    try:
+        recover.read_request(data)
+    finally:
+        recover_signing.verify = checked
 
 
 def _genesis(data: bytes) -> None:
@@ -287,6 +336,36 @@ def _proofs() -> Iterator[bytes]:
     yield prove(made.japan.desk(), made.request, whole=True)
 
 
+def _head_answers() -> Iterator[bytes]:
+    space = _desk_in_memory().space
+    for number, size in space.sizes().items():
+        head = space.checkpoint(number)
+        if head is not None and head.size == size:
+            other = space.leaf_hashes(number, size)[:-32] + bytes(32)
+            yield canonical.encode([[number, *head, space.leaf_hashes(number, size)]])
+            yield canonical.encode([[number, *head, other]])
+
+
+def _digest_questions() -> Iterator[bytes]:
+    desk = _desk_in_memory()
+    yield attest.question(tuple(desk.space.sizes().items()), desk.record)
+
+
+def _digest_answers() -> Iterator[bytes]:
+    record = _desk_in_memory().record
+    told = [[order.log, order.index, bytes(32)] for order in record.orders]
+    yield canonical.encode([PROFILE, [1, 2, 3], told])
+
+
+def _requests() -> Iterator[bytes]:
+    desk, keys = _desk_in_memory(), _node().japan.keys
+    fields_ = [
+        desk.id, "JP", "Tokyo", keys.public("writer"), keys.public("root"), keys.age_recipient(), 3,
+        desk.space.root(desk.log, 3),
+    ]  # fmt: skip
+    yield canonical.encode([canonical.encode(fields_), bytes(64), bytes(64)])
+
+
 def _cards() -> Iterator[bytes]:
     yield pairing.own_card(_node().japan)
 
@@ -351,6 +430,13 @@ READERS: dict[str, Reader] = {
     "folder": Reader(_folder, _exported_files, (RemoteError, StoreError)),
     "database": Reader(_database, _databases, (RemoteError, StoreError), 65_536),
     "evidence": Reader(_evidence, _proofs, (), 16_384),
+    "unpacked evidence": Reader(_unpacked, _proofs, (RemoteError,), 16_384),
+    "courier file to verify": Reader(_carried, _courier_files),
+    "heads asked": Reader(_heads_asked, lambda: iter([canonical.encode(forks.heads(_desk_in_memory()))])),
+    "heads answered": Reader(_heads_answered, _head_answers),
+    "digests asked": Reader(_digests_asked, _digest_questions, (RemoteError,), 8192),
+    "digests answered": Reader(_digests_answered, _digest_answers),
+    "recover request": Reader(_recover, _requests),
     "genesis": Reader(_genesis, _genesis_seeds),
     "card": Reader(_card, _cards),
     "armoured card": Reader(_armoured_card, _armoured_cards),
