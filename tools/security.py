@@ -108,6 +108,7 @@ def limited() -> str:
         "unknown tokens from one address": f"{limits.BAD_TOKENS.most} a minute",
         "partners' doors without a session, one address": f"{limits.DOORS.most} a minute",
         "partners served at once": f"{limits.PARTNERS_AT_ONCE}",
+        "a partner's questions for digests": f"{limits.READINGS.most} a minute",
     }
     living = {
         "a program's token": f"{tokens.LIFE_DAYS_MAX} days",

@@ -286,6 +286,32 @@ def test_a_program_may_send_what_a_page_may(house):
     assert answer.status_code == 413
 
 
+# ---- what every answer says
+
+
+def test_every_answer_says_how_it_may_be_used(house):
+    """Refusals too: nothing is framed, sniffed, kept, shared with another site, or text of an unknown alphabet."""
+    for name, method, path in addresses(house):
+        for member in ("stranger", "administrator"):
+            answer = house.ask(member, method, path)
+            policy = answer.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy, (name, policy)
+            assert "frame-ancestors 'none'" in policy, (name, policy)
+            assert "base-uri 'none'" in policy, (name, policy)
+            assert "unsafe" not in policy, (name, policy)
+            assert answer.headers["X-Content-Type-Options"] == "nosniff", name
+            assert answer.headers["X-Frame-Options"] == "DENY", name
+            assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer"), name
+            assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin", name
+            assert "Access-Control-Allow-Origin" not in answer.headers, name
+            assert "Server" not in answer.headers, name
+            kind = answer.headers.get("Content-Type", "")
+            assert kind or not answer.content, name
+            assert not kind.startswith("text/") or "charset=utf-8" in kind, (name, kind)
+            if name in OF_PAGES and member == "administrator":
+                assert "no-store" in answer.headers["Cache-Control"], name
+
+
 # ---- what must not be seen
 
 

@@ -190,7 +190,7 @@ def order_evidence(request: SignedInRequest, order_id: EntryRef) -> HttpResponse
 def auditor_page(request: SignedInRequest) -> HttpResponse:
     """The auditor's page as it ships, under its own policy: it may ask nothing of anybody, this node included."""
     current(request)
-    policy = {"Content-Security-Policy": auditor.policy()}
+    policy = {"Content-Security-Policy": f"{auditor.policy()}; frame-ancestors 'none'"}
     return HttpResponse(auditor.page(), content_type="text/html; charset=utf-8", headers=policy)
 
 
