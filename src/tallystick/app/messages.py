@@ -694,6 +694,9 @@ _CHECKS = {
     "evidence-segment-missing": Message(
         "The {segment} of this entry is not in the file: it was erased, or not handed on. What is shown stays proved."
     ),
+    "evidence-segment-erased": Message(
+        "The {segment} of this entry was erased, as entries in this file say. What is shown stays proved."
+    ),
     "evidence-core-missing": Message(
         "What this entry says is not in the file: it was erased, or not handed on. What follows from it is unchecked."
     ),

@@ -110,7 +110,8 @@ class _Gathered:
         before = -1
         while before != self._count():
             before = self._count()
-            for entry in subjects:
+            erasing = [self.space.entry(ref) for ref in sorted(self.acts) if ref.log < PARTIES_MAX]
+            for entry in [*subjects, *(entry for entry in erasing if entry.kind == Kind.REDACT)]:
                 self._show_seen(entry)
             self._admit()
 

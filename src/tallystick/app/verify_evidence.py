@@ -16,6 +16,7 @@ from binascii import Error as BinasciiError
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from types import MappingProxyType
 
 from tallystick.app import evidence as files
 from tallystick.app.evidence import Evidence, LogShown
@@ -23,7 +24,8 @@ from tallystick.app.report import Problem, Problems, Verdict, verdict
 from tallystick.core import canonical, checkpoint, merkle
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import Adopt, Entry, Grant, Kind, Unreadable, from_array
+from tallystick.core.entries import NO_SEGMENT, Adopt, Entry, Grant, Kind, Segment, Unreadable, from_array
+from tallystick.core.erasure import WITHHELD, Erasures
 from tallystick.core.errors import RemoteError
 from tallystick.core.findings import FINDINGS, Finding
 from tallystick.core.fold import PROFILE, Fold, Record
@@ -34,7 +36,9 @@ from tallystick.core.orders import OrderView
 from tallystick.core.signing import SIGNATURE_BYTES, key_is_acceptable, verify
 from tallystick.core.views import digest_of
 
-_SEGMENTS = ("core", "detail", "auth")
+_SEGMENTS: Mapping[str, Segment] = MappingProxyType(
+    {"core": Segment.CORE, "detail": Segment.DETAIL, "auth": Segment.AUTH}
+)
 _NEED_OTHER_ORDERS = frozenset({"over-total-ceiling"})
 
 
@@ -103,6 +107,7 @@ class _Check:
         self.contexts: dict[int, list[tuple[int, CtxLeaf]]] = {}
         self.sizes: dict[int, int] = {}
         self.trees: dict[int, merkle.Shown] = {}
+        self.absent: list[tuple[EntryRef, Segment]] = []
         self.segments = 0
         self.acknowledgements = 0
 
@@ -112,6 +117,7 @@ class _Check:
             self._read_leaves(log)
         seen = _Seen(self.contexts, problems)
         self._place(seen)
+        self._tell_absent()
         heads = [self._check_log(log) for log in evidence.logs]
         self._check_acknowledged()
         self._check_adoptions()
@@ -153,10 +159,12 @@ class _Check:
     def _read_act(self, ref: EntryRef, leaf: ActLeaf, segments: Sequence[files.Segment | None]) -> None:
         data: dict[str, bytes] = {}
         commits = (leaf.core, leaf.detail, leaf.auth)
+        missing = NO_SEGMENT
         for name, tag, commit, segment in zip(_SEGMENTS, TAGS, commits, segments, strict=False):
             if segment is None:
                 if commit is not None:
-                    self._withheld(ref, name)
+                    missing |= _SEGMENTS[name]
+                    self.absent.append((ref, _SEGMENTS[name]))
                 continue
             data[name] = segment.data
             self.segments += 1
@@ -170,20 +178,27 @@ class _Check:
             obj=leaf.obj,
             body=from_array(leaf.kind, self._decoded(ref, core))
             if core is not None
-            else Unreadable(leaf.kind, None, "erased"),
+            else Unreadable(leaf.kind, None, WITHHELD),
             detail=None if detail is None else self._words(ref, detail),
             lamport=0,
             seen={},
             core_hash=b"" if core is None else hashlib.sha256(core).digest(),
             detail_hash=None if detail is None else hashlib.sha256(detail).digest(),
             auth=data.get("auth"),
+            missing=missing,
         )
 
-    def _withheld(self, ref: EntryRef, name: str) -> None:
-        if name == "core":
-            self.problems.doubt("evidence-core-missing", str(ref))
-        else:
-            self.problems.limit("evidence-segment-missing", str(ref), segment=name)
+    def _tell_absent(self) -> None:
+        """Tell what is not here: erased, as entries that are here say, or left out of the file."""
+        erasures = Erasures(len(self.genesis.parties)).heard(self.entries.values())
+        for ref, segment in self.absent:
+            name = next(name for name, one in _SEGMENTS.items() if one is segment)
+            if erasures.reading(self.entries[ref]).erased & segment:
+                self.problems.limit("evidence-segment-erased", str(ref), segment=name)
+            elif segment is Segment.CORE:
+                self.problems.doubt("evidence-core-missing", str(ref))
+            else:
+                self.problems.limit("evidence-segment-missing", str(ref), segment=name)
 
     def _decoded(self, ref: EntryRef, data: bytes) -> object:
         try:

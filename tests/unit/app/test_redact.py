@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.nodes import again, in_step, paired, received, request
+from tests.nodes import again, delivered, in_step, paired, received, request
 from tests.nodes import agreed as agreed_order
 
-from tallystick.app import courier, exchange, fields, redact, write
+from tallystick.app import courier, exchange, fields, prove, redact, verify_evidence, write
+from tallystick.app.report import Verdict
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
@@ -258,3 +260,23 @@ def test_a_detail_of_another_party_is_only_asked_for(director: Director, tmp_pat
     director.exchange()
     assert CANARY.encode() not in everywhere(director, tmp_path)
     assert hashlib.sha256(encode(to_array(jp.space.entry(note).body))).digest() == jp.space.entry(note).core_hash
+
+
+def test_evidence_of_an_order_holds_without_what_was_erased(director: Director) -> None:
+    delivery = delivered(director, agreed_order(director))
+    note = director.act("JP", Kind.NOTE, received(director, delivery), remark=CANARY)
+    director.exchange()
+    jp = director.desk("JP")
+    say(director, "JP", note, DETAIL)
+    restated = encode(to_array(replace(jp.space.entry(delivery).body, place="JPYOK")))
+    for party in ("IN", "JP"):
+        say(director, party, delivery, CORE, restated)
+        director.exchange()
+    data = prove.prove(jp, jp.record.subject_of(delivery))
+    checked = verify_evidence.check(data)
+    assert checked.verdict is Verdict.HOLDS
+    assert [(problem.code, problem.where, dict(problem.facts)) for problem in checked.problems[:2]] == [
+        ("evidence-segment-erased", str(delivery), {"segment": "core"}),
+        ("evidence-segment-erased", str(note), {"segment": "detail"}),
+    ]
+    assert CANARY.encode() not in data
