@@ -11,8 +11,8 @@ from tests.nodes import again, delivered, in_step, paired, received, request
 from tests.nodes import agreed as agreed_order
 
 from tallystick.app import courier, exchange, fields, prove, redact, verify_evidence, write
-from tallystick.app.report import Verdict
 from tallystick.app.node import Desk
+from tallystick.app.report import Verdict
 from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
 from tallystick.core.canonical import encode
