@@ -34,6 +34,7 @@ from tallystick.core.identity import EntryRef, grant_of, log_id
 from tallystick.core.space import Admission, Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
+PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
 
 
@@ -57,6 +58,7 @@ class Desk:
     not_written: StoreUnavailableError | None = None  # why the last commit failed; None after one that did not
 
     _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
+    _purged_at: int = 0
 
     def __post_init__(self) -> None:
         self._reload()
@@ -90,6 +92,8 @@ class Desk:
         index = OrderIndex(genesis, party)
         index.changed(fold.record.orders)
         self.genesis, self.party, self.space, self.fold, self.index = genesis, party, space, fold, index
+        for name in self._epoch_keys.keys() & loaded.epoch_keys.keys():
+            del self._epoch_keys[name]  # it is in the store, or was given up there with something erased
         self._notice_an_old_copy()
 
     @property
@@ -188,6 +192,10 @@ class Desk:
         """Let go of the keys of blocks in which something was erased; clean the files, now or when they are free."""
         for name in admission.epoch_keys:
             self._epoch_keys.pop(name, None)
+        now = self.clock.now()
+        if admission.held and abs(now - self._purged_at) < PURGE_SECONDS:
+            return  # it stays due: no partner makes us write the whole database as often as it likes
+        self._purged_at = now
         with contextlib.suppress(StoreUnavailableError):  # it stays due
             self.store.purge()
 

@@ -280,3 +280,35 @@ def test_evidence_of_an_order_holds_without_what_was_erased(director: Director) 
         ("evidence-segment-erased", str(note), {"segment": "detail"}),
     ]
     assert CANARY.encode() not in data
+
+
+def test_partners_do_not_have_the_database_written_anew_as_often_as_they_like(
+    director: Director, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = request(director)
+    notes = [director.act("JP", Kind.NOTE, order, remark=f"{CANARY} {n}") for n in range(3)]
+    director.exchange()
+    india = director.desk("IN")
+    purged = []
+    purge = india.store.purge
+    monkeypatch.setattr(india.store, "purge", lambda: purged.append(1) or purge())
+    for note in notes:
+        say(director, "JP", note, DETAIL)
+        director.exchange()
+    assert (len(purged), redact.purge_due(india.store)) == (1, True)
+    assert india.store.purge()
+    assert CANARY.encode() not in sent(india)
+
+
+def test_a_node_opened_anew_reads_the_same(director: Director) -> None:
+    delivery = delivered(director, agreed_order(director))
+    director.exchange()
+    restated = encode(to_array(replace(director.desk("JP").space.entry(delivery).body, place="JPYOK")))
+    for party in ("IN", "JP"):
+        say(director, party, delivery, CORE, restated)
+        director.exchange()
+    for party in ("IN", "JP"):
+        opened = again(director.nodes[party]).desk()
+        assert opened.record.digest == director.desk(party).record.digest
+        assert opened.space.entry(delivery) == director.desk(party).space.entry(delivery)
+        assert opened.record.entries_of(opened.record.subject_of(delivery))[-1].body.place == "JPYOK"
