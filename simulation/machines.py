@@ -338,6 +338,7 @@ class Seat:
     silent: bool = False  # never says what it holds, unless it has to say something else
     node: Node | None = None
     space: bytes = b""
+    hasty: bool = False  # came back while others may know more of its logs than it can hear
     lost_memory: bool = False  # came back from a backup and does not hold all again that it had acknowledged
     backup: Any = None
     mark: Mark = field(default_factory=Mark)

@@ -521,21 +521,35 @@ class World:
         seat.backup = seat.disk.image()
 
     def _restore(self) -> None:
-        """Put an old copy back, by the product's command or by hand; a mark on another disk may tell of it."""
+        """Put an old copy back, by the product's command or by hand; a mark on another disk may tell of it.
+
+        In some worlds it comes back in a calm, hears everybody, and must not fork its logs. In the others it cannot
+        reach everybody, or files of its own are still on their way: then a fork may come of it, and must heal.
+        """
         seat = self._any_seat()
-        if seat.backup is None or self._somebody_is_behind():
+        if seat.backup is None or self._somebody_is_behind() or seat.name in self.twins or seat.hasty:
             return
-        for other in self.seats.values():
-            other.disk.trouble, other.disk.fuse = "", None
         by_hand = self.dice.random() < 0.5
+        seat.hasty = self.dice.random() < 0.3
         self.tally.faults[f"backup restored {'by hand' if by_hand else 'by command'}"] += 1
-        self.say(f"  {seat.name} lost its disk and came back from a backup")
+        self.tally.faults["backup restored while others cannot be reached"] += seat.hasty
+        self.say(f"  {seat.name} lost its disk and came back from a backup{', in a hurry' if seat.hasty else ''}")
+        if seat.hasty:
+            self.laws.forked |= seat.desk.own_logs
+        else:
+            for other in self.seats.values():
+                other.disk.trouble, other.disk.fuse = "", None
         seat.disk = seat.disk.put_back(seat.backup)
         seat.lost_memory = True
         if not by_hand:
             restored.mark(seat.disk, seat.space, restored.Why.RESTORED, seat.keys, seat.clock.now())
         seat.boot()
         self.laws.forget(seat)
+        for other in self.seats.values():  # its administrator looks up who has a new key since
+            if other is not seat:
+                self._enter(seat, other)
+        if seat.hasty:
+            return
         # Nobody else may know more of its log than those whom it can reach: what is on its way is lost with it.
         self.mail = [letter for letter in self.mail if letter.to == seat.name]
         self.apart = {pair: until for pair, until in self.apart.items() if seat.name not in pair}
@@ -545,7 +559,7 @@ class World:
         self.laws.lost(kept)
 
     def _somebody_is_behind(self) -> bool:
-        return any(seat.lost_memory for seat in self.seats.values())
+        return any(seat.lost_memory and not seat.hasty for seat in self.seats.values())
 
     # ---- acts
 
@@ -687,17 +701,22 @@ class World:
         seat.boot()
         self.laws.forget(seat)
         self.laws.promised.pop(seat.name, None)
-        genesis = desk.genesis
         for other in self.seats.values():
             if other is not seat:
-                trouble, fuse = other.disk.trouble, other.disk.fuse
-                other.disk.trouble, other.disk.fuse = "", None
-                (old,) = [peer for peer in other.disk.peers() if peer.name == seat.name]
-                other.disk.remove_peer(old.peer_id)
-                other.disk.put_peer(self._peer(seat, genesis))
-                other.disk.trouble, other.disk.fuse = trouble, fuse
+                self._enter(other, seat)
         self._launch(seat)
         self.say(f"  the theft of {seat.name} is found; it writes a new log")
+
+    def _enter(self, seat: Seat, other: Seat) -> None:
+        """Write ``other`` into the peer book of ``seat`` as it is now."""
+        trouble, fuse = seat.disk.trouble, seat.disk.fuse
+        seat.disk.trouble, seat.disk.fuse = "", None
+        for old in seat.disk.peers():
+            if old.name == other.name and old.writer_key != other.key:
+                seat.disk.remove_peer(old.peer_id)
+        if all(peer.writer_key != other.key for peer in seat.disk.peers()):
+            seat.disk.put_peer(self._peer(other, seat.desk.genesis))
+        seat.disk.trouble, seat.disk.fuse = trouble, fuse
 
     def _fork(self) -> None:
         """A second machine with the same keys: a liar's, shown to some partners, or a thief's copy."""
