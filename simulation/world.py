@@ -11,7 +11,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -27,8 +27,9 @@ from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import bundle as wire
 from tallystick.core import space as space_module
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, OfficerSigns, Party
+from tallystick.core.bundle import split_sequence
 from tallystick.core.calendar import day_text, parse_day
-from tallystick.core.entries import Attest, Draft, Duty, Entry, Grant, Held, Reason, Revoke
+from tallystick.core.entries import DETAIL_REMARK, Attest, Draft, Duty, Entry, Grant, Held, Reason, Revoke
 from tallystick.core.errors import (
     ActRefusedError,
     GapError,
@@ -47,6 +48,7 @@ ENDS = parse_day("2160-01-01") * 86_400  # days end in 2169
 CODES = (("JP", "JPY"), ("IN", "INR"), ("AU", "AUD"))
 NODES_MAX = 6
 FILES_SHARE = 0.06  # of the worlds: files are slow
+BESIDE = "said beside, under the other agreement"
 _MAY_REFUSE = frozenset({
     "field-out-of-limits", "bad-time", "restored-not-heard", "restored-still-missing", "clock-behind", "clock-ahead",
     "log-forked", "officer-must-sign", "officer-key-not-granted", "officer-key-differs",
@@ -115,12 +117,15 @@ class World:
         self.mending: list[tuple[int, Seat]] = []  # disks in trouble, until when
         self.answers: dict[tuple[str, str], exchange.Reply] = {}  # the last one of a pair, to be sent again
         self.seats: dict[str, Seat] = {}
+        self.side = b""  # another agreement of the same headquarters, in some worlds
         self.twins: dict[str, Seat] = {}  # by the name of the node whose keys they have
         self.shown: set[tuple[str, str]] = set()  # (name, other): to whom the twin is shown
         self.officers: dict[str, None] = {}  # everybody who ever had a key of their own
         dice = self.dice
         self.steps = dice.choice((80, 200, 200, 400, 400, 700))
-        self.pace = dice.choice((600, HOUR, 6 * HOUR, DAY, 2 * DAY, 4 * DAY, 8 * DAY))  # seconds between steps, about
+        self.pace = dice.choice(
+            (600, HOUR, 12 * HOUR, 2 * DAY, 4 * DAY, 8 * DAY, 16 * DAY, 30 * DAY)
+        )  # between steps, about
         self.weather = {name: dice.choice((0.0, 0.0, 0.3, 1.0, 1.0, 3.0)) for name in FAULTS}
         self.bother = dice.choice((0.0, 0.05, 0.15, 0.4))  # how much of the traffic meets a fault
         self.small_bundles = dice.random() < 0.3
@@ -147,6 +152,8 @@ class World:
             self._found(homes, {code: (currency,) for code, currency in parties})
         self.space = homes[0].space
         self._introduce()
+        if dice.random() < 0.15:
+            self._agree_beside(homes)
         for seat in homes:
             self._grant_ships(seat)
         self._meet_all(homes)
@@ -221,6 +228,16 @@ class World:
         for seat in homes:
             pairing._adopt(seat.running, genesis)
             seat.space = genesis.space_id
+
+    def _agree_beside(self, homes: list[Seat]) -> None:
+        """A second agreement on the same nodes: nothing of it may travel under the first, or the other way round."""
+        genesis = replace(homes[0].desk.genesis, name="sim.example/beside", nonce=homes[0].dice.random_bytes(16))
+        self.side = genesis.space_id
+        self.weather["backup restored"] = 0.0  # one agreement at a time is enough to follow
+        for seat in homes:
+            pairing._adopt(seat.running, genesis)
+            desk = seat.running.desk(self.side)
+            write.sign(desk, Draft(replace(self._officer(seat, Duty.REQUESTER), per_act=None, total=None, until=None)))
 
     def _introduce(self) -> None:
         """Write every node into every other's peer book."""
@@ -419,6 +436,7 @@ class World:
             self._back_up: 0.6,
             self._restore: 0.3 * self.weather["backup restored"],
             self._steal: 0.3 * self.weather["key stolen"],
+            self._speak_beside: 3 if self.side else 0,
             self._fork: 0.3 * self.weather["log forked"] if not self.twins else 0,
             self._find_theft: 2 if any(seat.stolen for seat in self.seats.values()) else 0,
             self._stranger: 0.8 * self.weather["stranger's bytes"],
@@ -784,7 +802,7 @@ class World:
         log = own_log(other.desk)
         known = withheld.recall(desk, log) if log is not None else None
         if known is not None and log is not None and withheld.is_withheld(known, desk.space, log, desk.clock.now()):
-            if not other.silent and not other.desk.closed_logs and other.clock.error == 0:
+            if not (other.silent or other.desk.closed_logs or other.clock.error or self.laws.forked):
                 raise InvariantBroken("withheld", f"{one.name} says that {other.name} withholds acknowledgements")
             self.tally.alarms["acknowledgements withheld"] += 1
 
@@ -819,6 +837,8 @@ class World:
 
     def _post(self, one: Seat, other: Seat, body: bytes, holds: str) -> exchange.Reply:
         self.laws.speaks(one)
+        if self.side:
+            self._keeps_apart(body, one.desk, BESIDE.encode())
         fault = self._fault(
             "request lost", "answer lost", "sent twice", "delayed", "truncated", "garbled", "old answer"
         )
@@ -897,6 +917,37 @@ class World:
 
         exchange.sync(one.desk, post, other.key, holds=holds, others=self._others(one))
         return sent, heard
+
+    # ---- the agreement beside
+
+    def _speak_beside(self) -> None:
+        """Two headquarters say something under their other agreement, and exchange."""
+        one, other = self.dice.sample([seat for seat in self.seats.values() if seat.home], 2)
+        if self._disturbed(one, other) or one.clock.error or other.clock.error:
+            return
+        desk, theirs = (seat.running.desk(self.side) for seat in (one, other))
+        day = one.clock.now() // DAY
+        draft = officers.draft(desk, self.dice, day, wrong=False)
+        if draft is not None:
+            with suppress(LocalError):
+                write.sign(desk, replace(draft, detail={DETAIL_REMARK: BESIDE}))
+
+        def post(body: bytes, holds: str) -> exchange.Reply:
+            reply = exchange.answer(theirs, body, one.key, holds)
+            for data in (body, reply.body):
+                self._keeps_apart(data, desk, b"said at ")
+            return reply
+
+        exchange.sync(desk, post, other.key)
+
+    def _keeps_apart(self, data: bytes, desk: Desk, secret: bytes) -> None:
+        """I24: bytes of one agreement hold nothing of the other."""
+        for bundle in split_sequence(data):
+            envelope = wire.read_envelope(bundle)
+            if not desk.id.startswith(envelope.space) or secret in desk.space.codec.unpack(
+                envelope.codec, envelope.body
+            ):
+                raise InvariantBroken("I24", f"a bundle of {desk.name} holds something of another agreement")
 
     # ---- couriers
 
@@ -1039,6 +1090,10 @@ class World:
         self.tally.worlds["on SQLite files" if self.on_files else "on disks in memory"] += 1
         self.tally.worlds[f"{len(parties)} parties on {len(self.seats)} nodes"] += 1
         self.tally.looks = self.laws.looks
+        if self.side:
+            self.tally.worlds["with a second agreement beside"] += 1
+        if self.small_bundles:
+            self.tally.worlds["in very small bundles"] += 1
         desk = next(iter(self.seats.values())).desk
         for entry in desk.space.acts():
             self.tally.kinds[kind_name(entry.kind)] += 1
