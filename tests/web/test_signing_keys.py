@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib.sessions.models import Session
+from fido2.utils import websafe_encode
 from tests import nodes
 from tests.cast import terms_with
 from tests.conftest import PASSWORD
@@ -12,6 +13,7 @@ from tests.web.conftest import form_on, text_of
 from tests.web.test_orders_acts import only
 
 from tallystick.app import pairing
+from tallystick.app.ids import SystemIds
 from tallystick.core import cose
 from tallystick.core.agreement import OfficerSigns
 from tallystick.core.entries import Duty, Kind
@@ -19,7 +21,7 @@ from tallystick.core.signing import readable_id
 from tallystick.stores import officer_keys
 from tallystick.web.national.models import Draft
 from tallystick.web.people import service
-from tallystick.web.people.models import FailedSignIn, SigningKey
+from tallystick.web.people.models import FailedSignIn, Passkey, SigningKey
 
 ME = "/me/signing-key/"
 WORDS = "four words on paper"
@@ -228,6 +230,62 @@ def test_ones_key_needs_a_fresh_confirmation(stage, door_clock):
     assert tanaka.get(ME).status_code == 200
     door_clock.move(service.FRESH_SECONDS + 1)
     assert tanaka.get(ME).url == f"/confirm/?next={quote(ME, safe='')}"
+
+
+def passkey_of(person, credential=b"credential"):
+    return Passkey.objects.create(
+        person=person, credential_id=credential, data=b"", host="testserver", name="A device", added_at=0
+    )
+
+
+def test_a_passkey_opens_the_key_as_the_passphrase_does(asked, stage):
+    tanaka = stage.browser("JP", "tanaka")
+    key = make_key(tanaka)
+    into_the_warrant(stage, key)
+    passkey_of(key.person)
+    form = form_on(tanaka.get(ME), "change")
+    sealing = {
+        "csrfmiddlewaretoken": form.get("csrfmiddlewaretoken", ""), "do": "passkey", "old": WORDS,
+        "credential": websafe_encode(b"credential"), "prf": websafe_encode(b"p" * 32),
+        "salt": websafe_encode(b"s" * 32),
+    }  # fmt: skip
+    for wrong, why in [
+        ({"old": "not these words"}, "not the passphrase"),
+        ({"credential": websafe_encode(b"of somebody else")}, "cannot seal a key, or is not yours"),
+        ({"prf": websafe_encode(b"short")}, "cannot seal a key, or is not yours"),
+        ({"prf": "no base64 \u00e9"}, "cannot seal a key, or is not yours"),
+    ]:
+        page = tanaka.post(ME, {**sealing, **wrong})
+        assert page.status_code == 422
+        assert why in text_of(page)
+        assert SigningKey.objects.get().sealed_by_passkey is None
+    assert tanaka.post(ME, sealing).status_code == 302
+
+    shown = tanaka.fill(asked, **said(stage))
+    assert f'data-salt="{websafe_encode(b"s" * 32)}"' in shown.content.decode()
+    sent = form_on(shown, "sign")
+    wrong = tanaka.post(asked, {**sent, "prf": websafe_encode(b"q" * 32), "do": "sign"})
+    assert wrong.status_code == 422
+    done = tanaka.post(asked, {**sent, "prf": websafe_encode(b"p" * 32), "do": "sign"})
+    assert done.status_code == 302, text_of(done)
+    assert only(stage.director).state == "ordered"
+
+
+def test_a_passkey_that_is_removed_opens_nothing(asked, stage):
+    tanaka = stage.browser("JP", "tanaka")
+    key = make_key(tanaka)
+    into_the_warrant(stage, key)
+    key.passkey = passkey_of(key.person)
+    sealed = officer_keys.seal_to_passkey(
+        officer_keys.read(bytes(key.sealed)), WORDS, b"p" * 32, b"s" * 32, SystemIds()
+    )  # fmt: skip
+    key.sealed_by_passkey = sealed.data
+    key.save()
+    sent = form_on(tanaka.fill(asked, **said(stage)), "sign")
+    Passkey.objects.all().delete()
+    page = tanaka.post(asked, {**sent, "prf": websafe_encode(b"p" * 32), "do": "sign"})
+    assert page.status_code == 422
+    assert "passkey" not in text_of(tanaka.fill(asked, **said(stage))).lower()
 
 
 # ---- the administrator

@@ -134,6 +134,8 @@ class SigningKey(models.Model):
     public = models.BinaryField(max_length=32, unique=True)
     sealed = models.BinaryField(max_length=1024)
     made_at = models.BigIntegerField()
+    passkey = models.ForeignKey(Passkey, models.SET_NULL, null=True, related_name="+")  # a second way to open it
+    sealed_by_passkey = models.BinaryField(max_length=1024, null=True)
 
     def __str__(self) -> str:
         return f"key of {self.person_id}"

@@ -14,6 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from fido2.utils import websafe_decode, websafe_encode
 
 from tallystick.app.ids import SystemIds
 from tallystick.core.errors import LocalError
@@ -22,6 +23,7 @@ from tallystick.stores import officer_keys
 from tallystick.stores.officer_keys import OpenKey, Sealed
 from tallystick.web.people import service
 from tallystick.web.people.models import Person, SigningKey
+from tallystick.web.people.passkeys import host_of
 from tallystick.web.record import get_node
 from tallystick.web.watch import ring
 
@@ -71,6 +73,56 @@ def find(told: str) -> bytes | None:
     return next((key for key in keys if is_id_of(told, key)), None)
 
 
+@dataclass(frozen=True)
+class Asking:
+    """What a page asks a passkey: which ones, and with which salt; as base64url."""
+
+    credentials: tuple[str, ...]
+    salt: str
+
+
+def asking_to_open(request: HttpRequest, key: SigningKey | None) -> Asking | None:
+    """Return what opens ``key`` with a passkey in this browser's address; None when none does."""
+    if key is None or key.passkey is None or key.sealed_by_passkey is None or key.passkey.host != host_of(request):
+        return None
+    salt = officer_keys.salt_of(officer_keys.read(bytes(key.sealed_by_passkey)))
+    return Asking((websafe_encode(bytes(key.passkey.credential_id)),), websafe_encode(salt))
+
+
+def asking_to_seal(request: HttpRequest, person: Person) -> Asking | None:
+    """Return what makes one of the person's passkeys a second way to open the key; None when there is no passkey."""
+    known = service.passkeys_for(person, host_of(request))
+    salt = websafe_encode(SystemIds().random_bytes(officer_keys.PRF_BYTES))
+    return Asking(tuple(websafe_encode(bytes(one.credential_id)) for one in known), salt) if known else None
+
+
+def add_passkey(request: HttpRequest, person: Person, passphrase: str, *, credential: str, prf: str, salt: str) -> None:
+    """Let a passkey open the key as well.
+
+    Raises:
+        LocalError: as ``open_for``; ``passkey-refused`` when it is not the person's, or cannot seal.
+    """
+    key = of(person)
+    if key is None:
+        raise LocalError("no-signing-key")
+    passkey = person.passkeys.filter(credential_id=_bytes(credential), host=host_of(request)).first()
+    answer, asked = _bytes(prf), _bytes(salt)
+    if passkey is None or len(answer) != officer_keys.PRF_BYTES or len(asked) != officer_keys.PRF_BYTES:
+        raise LocalError("passkey-refused", why=_("it cannot seal a key, or is not yours"))
+    with _counted(request, person):
+        sealed = officer_keys.seal_to_passkey(_sealed(key), passphrase, answer, asked, SystemIds())
+    key.passkey, key.sealed_by_passkey = passkey, sealed.data
+    key.save(update_fields=["passkey", "sealed_by_passkey"])
+    ring(request, "signing-key-resealed")
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes(websafe_decode(text))
+    except (ValueError, TypeError):
+        return b""
+
+
 def make(request: HttpRequest, person: Person, passphrase: str) -> SigningKey:
     """Make a key for ``person``; an earlier one is gone for good.
 
@@ -81,7 +133,14 @@ def make(request: HttpRequest, person: Person, passphrase: str) -> SigningKey:
     _judge(person, passphrase)
     sealed = officer_keys.create(passphrase, SystemIds())
     key, _made = SigningKey.objects.update_or_create(
-        person=person, defaults={"public": sealed.public, "sealed": sealed.data, "made_at": service.clock.now()}
+        person=person,
+        defaults={
+            "public": sealed.public,
+            "sealed": sealed.data,
+            "made_at": service.clock.now(),
+            "passkey": None,
+            "sealed_by_passkey": None,
+        },
     )
     ring(request, "signing-key-made", key_id=readable_id(sealed.public))
     return key
@@ -99,8 +158,8 @@ def change(request: HttpRequest, person: Person, passphrase: str, new: str) -> N
     ring(request, "signing-key-resealed")
 
 
-def open_for(request: HttpRequest, person: Person, passphrase: str) -> OpenKey:
-    """Open the person's key for one act.
+def open_for(request: HttpRequest, person: Person, passphrase: str, *, prf: str = "") -> OpenKey:
+    """Open the person's key for one act, with the passphrase, or with what a passkey answered (``prf``, base64url).
 
     Raises:
         LocalError: ``no-signing-key``, ``passphrase-wrong``, ``too-many-tries`` or ``officer-key-damaged``.
@@ -109,6 +168,8 @@ def open_for(request: HttpRequest, person: Person, passphrase: str) -> OpenKey:
     if key is None:
         raise LocalError("no-signing-key")
     with _counted(request, person):
+        if prf and key.sealed_by_passkey is not None and key.passkey is not None:
+            return officer_keys.open_with_passkey(officer_keys.read(bytes(key.sealed_by_passkey)), _bytes(prf))
         return officer_keys.open_with_passphrase(_sealed(key), passphrase)
 
 

@@ -200,7 +200,7 @@ def events_page(request: SignedInRequest) -> HttpResponse:
 
 
 @never_cache
-@sensitive_post_parameters("old", "passphrase", "again")
+@sensitive_post_parameters("old", "passphrase", "again", "prf")
 @signed_in
 @require_http_methods(["GET", "POST"])
 def signing_key(request: SignedInRequest) -> HttpResponse:
@@ -211,6 +211,10 @@ def signing_key(request: SignedInRequest) -> HttpResponse:
     key = signing_keys.of(person)
     todo = request.POST.get("do", "")
     form = PassphraseForm(request.POST if todo in ("make", "change") else None, asks_old=todo == "change")
+    trouble = _seal_to_passkey(request) if todo == "passkey" else None
+    if trouble == "":
+        told.success(request, _("The passkey opens your signing key from now on, as the passphrase does."))
+        return redirect("signing-key")
     if form.is_valid() and (todo == "change" or key is None or request.POST.get("replace") == "yes"):
         try:
             if todo == "change":
@@ -231,8 +235,20 @@ def signing_key(request: SignedInRequest) -> HttpResponse:
         "held": list(signing_keys.warrants_of(person, key)),
         "making": form if todo == "make" or key is None else PassphraseForm(asks_old=False),
         "changing": form if todo == "change" else PassphraseForm(asks_old=True),
+        "asking": signing_keys.asking_to_seal(request, person) if key is not None else None,
+        "trouble": trouble,
     }
-    return render(request, "people/signing_key.html", context, status=422 if form.errors else 200)
+    return render(request, "people/signing_key.html", context, status=422 if form.errors or trouble else 200)
+
+
+def _seal_to_passkey(request: SignedInRequest) -> str:
+    """Let a passkey open the key as well; returns what was wrong, or nothing."""
+    said = {name: request.POST.get(name, "")[:ANSWER_MAX] for name in ("credential", "prf", "salt")}
+    try:
+        signing_keys.add_passkey(request, request.person, request.POST.get("old", ""), **said)
+    except LocalError as error:
+        return messages.sentence(error.code, error.facts)
+    return ""
 
 
 @require_POST

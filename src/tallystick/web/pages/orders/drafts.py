@@ -11,7 +11,7 @@ from tallystick.web.national.models import Draft, order_key
 from tallystick.web.pages.desk import Here
 from tallystick.web.pages.orders.occasion import Occasion
 
-NOT_KEPT = frozenset({"csrfmiddlewaretoken", "do", "looked_at", "shown", "at", "passphrase"})
+NOT_KEPT = frozenset({"csrfmiddlewaretoken", "do", "looked_at", "shown", "at", "passphrase", "prf"})
 
 
 def _order(occasion: Occasion) -> str:

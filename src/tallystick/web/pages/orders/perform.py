@@ -220,9 +220,12 @@ def _shown_at(doing: Doing) -> int | None:
 
 
 def _officer_key(doing: Doing) -> OpenKey | None:
-    """Open the officer's own key with the passphrase given for this one signature; None when none was given."""
-    passphrase = doing.request.POST.get("passphrase", "")
-    return signing_keys.open_for(doing.request, doing.here.person, passphrase) if passphrase else None
+    """Open the officer's own key with what was given for this one signature; None when nothing was."""
+    said = doing.request.POST
+    passphrase, prf = said.get("passphrase", ""), said.get("prf", "")
+    if not (passphrase or prf):
+        return None
+    return signing_keys.open_for(doing.request, doing.here.person, passphrase, prf=prf)
 
 
 def _unsealed(doing: Doing, form: ActForm, draft: Draft, error: LocalError) -> HttpResponse:
@@ -382,6 +385,7 @@ class Own:
     at: int
     cannot: str
     error: str
+    passkey: signing_keys.Asking | None
 
 
 def _own(doing: Doing, preview: Preview, error: str) -> Own | None:
@@ -397,7 +401,8 @@ def _own(doing: Doing, preview: Preview, error: str) -> Own | None:
     elif bytes(key.public) != granted:
         ids = {"shown": signing_keys.key_id(key), "granted": readable_id(granted)}
         cannot = messages.sentence("officer-key-differs", {**facts, **ids})
-    return Own(preview.own.to_sign, preview.entry.t, cannot, error)
+    passkey = signing_keys.asking_to_open(doing.request, key)
+    return Own(preview.own.to_sign, preview.entry.t, cannot, error, passkey)
 
 
 def _around(doing: Doing) -> dict[str, Any]:

@@ -26,6 +26,7 @@ async function add(box) {
   publicKey.challenge = bytesOf(publicKey.challenge);
   publicKey.user.id = bytesOf(publicKey.user.id);
   publicKey.excludeCredentials = readyKeys(publicKey.excludeCredentials);
+  publicKey.extensions = { ...publicKey.extensions, prf: {} }; // so that it can open a signing key later (signing.js)
   const made = await navigator.credentials.create({ publicKey });
   return ask("/passkey/add/finish/", {
     next: box.dataset.next,
