@@ -76,14 +76,17 @@ def test_a_bug_in_one_program_is_told_on_both_nodes_by_the_order(director: Direc
     assert not in_step(director)
 
 
-def test_a_node_that_is_only_visited_compares_and_attests_too(director: Director):
+@pytest.mark.parametrize("url", ["", "{closed}"], ids=["no address", "out of reach"])
+def test_a_node_that_is_only_visited_compares_and_attests_too(director: Director, url: str):
     three_orders(director)
     director.clock.instant += DAY
     go(director, "JP")
     go(director, "JP")
     node = director.nodes["IN"]
-    for peer in node.store.peers():
-        node.store.put_peer(replace(peer, url=""))
+    (peer,) = node.store.peers()
+    with open_door() as closed:
+        pass
+    node.store.put_peer(replace(peer, url=url.format(closed=closed.url)))
     Worker(node, HttpLink(node.settings, node.keys)).run_once()
     assert known(director, "IN").result is Result.SAME
     assert director.desk("IN").log in director.desk("IN").fold.attests

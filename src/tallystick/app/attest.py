@@ -103,20 +103,21 @@ def is_due(desk: Desk) -> bool:
 
     Before the first one, a day after its party adopted the agreement.
     """
-    try:
-        own = desk.fold.attests.get(desk.log)
-    except LocalError:
-        return False  # no writer here
-    if own is not None:
-        last = own.t
-    elif desk.space.size(desk.admin_log):
-        last = desk.space.entry(EntryRef(desk.admin_log, 0)).t
-    else:
-        return False
-    if abs(desk.clock.now() - last) < ATTEST_SECONDS:
-        return False
-    logs = own.body.logs if own is not None and isinstance(own.body, Attest) else ()
-    return _said_since(desk, logs, lambda entry: entry.kind != Kind.ATTEST)
+    with desk.lock:
+        try:
+            own = desk.fold.attests.get(desk.log)
+        except LocalError:
+            return False  # no writer here
+        if own is not None:
+            last = own.t
+        elif desk.space.size(desk.admin_log):
+            last = desk.space.entry(EntryRef(desk.admin_log, 0)).t
+        else:
+            return False
+        if abs(desk.clock.now() - last) < ATTEST_SECONDS:
+            return False
+        logs = own.body.logs if own is not None and isinstance(own.body, Attest) else ()
+        return _said_since(desk, logs, lambda entry: entry.kind != Kind.ATTEST)
 
 
 def _said_since(desk: Desk, logs: Iterable[Held], counts: Callable[[Entry], bool]) -> bool:

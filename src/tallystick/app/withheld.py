@@ -75,12 +75,13 @@ def is_withheld(known: Unacknowledged, space: Space, writer: int, now: int) -> b
 
 def note_visit(desk: Desk, writer_key: bytes) -> None:
     """Write down, after a visit that went well, what the partner with ``writer_key`` has still not acknowledged."""
-    writer = desk.space.log_of(writer_key)
-    if writer is None:
-        return
-    before = recall(desk, writer)
-    first = first_unacknowledged(desk.space, desk.party, writer)
-    after = after_visit(before, first, size=desk.space.size(writer), now=desk.clock.now())
+    with desk.lock:
+        writer = desk.space.log_of(writer_key)
+        if writer is None:
+            return
+        before = recall(desk, writer)
+        first = first_unacknowledged(desk.space, desk.party, writer)
+        after = after_visit(before, first, size=desk.space.size(writer), now=desk.clock.now())
     if after != before:
         keep(desk, writer, after)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from tallystick.app import attest, exchange, pairing
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
-from tallystick.core.errors import StoreError, StoreUnavailableError, TallystickError
+from tallystick.core.errors import LocalError, StoreError, StoreUnavailableError, TallystickError
 from tallystick.web.link import HttpLink
 from tallystick.web.record import when_signed
 from tallystick.web.visit import LIVE, visit
@@ -32,6 +32,7 @@ class _Pace:
     due: float = 0.0
     holds: str = ""  # what the partner said it holds, last time
     back_off: float = BACK_OFF_FIRST
+    seen_at: int | None = None  # when it last came here, as far as that was looked after
 
 
 @dataclass
@@ -90,9 +91,16 @@ class Worker:
             pace = self._paces.setdefault(peer.peer_id, _Pace())
             if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:
                 self._visit(peer, pace)
-            elif peer.last_seen_at is not None and not peer.url and peer.status in LIVE and peer.space is not None:
-                desk = self.node.desk(peer.space)  # it visits us: what a visit of ours would look after is done here
-                attest.compare(desk)
+            if peer.status in LIVE and peer.last_seen_at != pace.seen_at:
+                pace.seen_at = peer.last_seen_at
+                self._look_after(peer)
+
+    def _look_after(self, peer: Peer) -> None:
+        """Do what a visit of ours does besides: the partner has visited us, and perhaps we cannot reach it."""
+        desk = self.node.desks.get(peer.space) if peer.space is not None else None
+        if desk is not None and pairing.has_adopted(desk):
+            attest.compare(desk)
+            with contextlib.suppress(LocalError):  # it may not sign just now
                 attest.attest_if_due(desk)
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
