@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -315,8 +316,9 @@ def test_every_answer_says_how_it_may_be_used(house):
 # ---- what must not be seen
 
 
-def test_no_page_shows_a_secret(house, stage):
-    """Keys, seals, digests and hashes: every address, everybody, whole answers with their headers."""
+def test_no_page_shows_a_secret_and_no_log_has_one(house, stage, caplog):
+    """Keys, seals, digests and hashes: every address, everybody, whole answers with their headers, every line."""
+    caplog.set_level(logging.DEBUG)
     node = house.browsers["administrator"].node
     for person in Person.objects.all():
         person.links.create(digest=f"{person.pk:064x}"[::-1], made_at=1, expires_at=2)
@@ -343,3 +345,6 @@ def test_no_page_shows_a_secret(house, stage):
                 assert secret not in told + headers, (path, member)
             shown += answer.status_code == 200
     assert shown > 150
+    written = "\n".join(map(middleware.Discreet().format, caplog.records)).encode()
+    assert b"token-refused" in written
+    assert [secret for secret in secrets | {token.encode()} if secret in written] == []
