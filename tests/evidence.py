@@ -8,18 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.nodes import paired
+import pytest
+from tests.nodes import MEMORY, agreed, delivered, paired, received
 from tests.story.s1 import S1
+from tests.unit.app.test_exchange import key_of, two_histories
 
-from tallystick.app import prove
+from tallystick.app import exchange, fields, prove, redact, write
+from tallystick.app.node import Desk
+from tallystick.cli.demo.director import Director
 from tallystick.core import canonical
+from tallystick.core.entries import Kind, Reason, Segment
+from tallystick.core.errors import RemoteError
 
 
 @functools.cache
 def s1() -> S1:
     """Return the story, played to its end, on two nodes that hold the same."""
     folder = Path(tempfile.mkdtemp(prefix="tallystick-evidence-"))
-    story = S1(paired(folder, stores={"JP": "memory:", "IN": "memory:"}))
+    story = S1(paired(folder, stores=MEMORY))
     story.play()
     story.director.exchange()
     return story
@@ -44,3 +50,44 @@ def log_of(value: Any, log: int) -> Any:
 
 def leaf_of(value: Any, log: int, index: int) -> Any:
     return next(row for row in log_of(value, log)[2] if row[0] == index)
+
+
+def only_evidence(desk: Desk) -> bytes:
+    (order_id,) = desk.record.orders
+    return prove.prove(desk, order_id)
+
+
+def after_a_fork(folder: Path) -> bytes:
+    """Return the evidence of an order whose provider's node and its copy wrote two histories, as Japan holds it."""
+    director, twin = two_histories(folder)
+    copy, japan = twin.desk("IN"), director.desk("JP")
+    with pytest.raises(RemoteError):
+        exchange.receive(
+            japan, b"".join(exchange.news_for(copy, exchange.known_by_partner(copy, key_of(director, "JP"))))
+        )
+    director.exchange()
+    return only_evidence(japan)
+
+
+def after_an_erasure(folder: Path) -> bytes:
+    """Return the evidence of an order: both parties erased where a delivery was, and Japan a remark of its own."""
+    director = paired(folder, stores=MEMORY)
+    delivery = delivered(director, agreed(director))
+    received(director, delivery)
+    remark = director.act("JP", Kind.NOTE, delivery, remark="Ask for the petty officer at the gate")
+    director.exchange()
+    japan, india = director.desk("JP"), director.desk("IN")
+    context = fields.Context("INR", {1: "KGM"})
+    said = fields.to_json(india.space.entry(delivery).body, context) | {"place": "INXXX"}
+    del said["who"]
+    restated = redact.restatement(india, delivery, said, context)
+    _erase(director, "IN", delivery, Segment.CORE, restated)
+    write.sign(japan, redact.confirmation(japan, delivery))
+    _erase(director, "JP", remark, Segment.DETAIL)
+    return only_evidence(japan)
+
+
+def _erase(director: Director, party: str, target: Any, segments: Segment, restated: bytes = b"") -> None:
+    desk = director.desk(party)
+    write.sign(desk, redact.draft(desk, target, segments, Reason.ENTERED_IN_ERROR, restated))
+    director.exchange()

@@ -691,14 +691,14 @@ _DEMO = {
 _CHECKS = {
     "evidence-segment-differs": Message("What is shown as the {segment} of this entry is not what was signed."),
     "evidence-segment-malformed": Message("The {segment} of this entry is not in the agreed form."),
-    "evidence-segment-missing": Message(
-        "The {segment} of this entry is not in the file: it was erased, or not handed on. What is shown stays proved."
-    ),
     "evidence-segment-erased": Message(
-        "The {segment} of this entry was erased, as entries in this file say. What is shown stays proved."
+        "The {segment} of this entry was erased, as the entries that asked for it show. Its place in the log is proved."
+    ),
+    "evidence-segment-missing": Message(
+        "The {segment} of this entry is not in the file, and nobody asked to erase it. What is shown stays proved."
     ),
     "evidence-core-missing": Message(
-        "What this entry says is not in the file: it was erased, or not handed on. What follows from it is unchecked."
+        "What this entry says is not in the file, and nobody agreed to erase it. What follows from it is unchecked."
     ),
     "evidence-note": Message("The signed note of this log is not in the agreed form."),
     "evidence-beyond-head": Message("An entry is shown from beyond the {size} that were signed."),
@@ -713,6 +713,11 @@ _CHECKS = {
     "evidence-acknowledged-root-differs": Message(
         "The first {size} leaves of log {log} are not those that were acknowledged here: one of the two was changed."
     ),
+    "evidence-fork": Message(
+        "Log {log} has two histories, both signed by its key; this entry proves it. They part at leaf {index}; the one "
+        "that stands is shown."
+    ),
+    "evidence-other-history": Message("This acknowledgement is of the other history of log {log}."),
     "evidence-not-adopted": Message("Nothing shows that {party} adopted this agreement."),
     "evidence-seen-in-circle": Message("This acknowledgement has seen something that had seen it."),
     "evidence-reading-names": Message("The order of reading does not name each entry shown, and each once."),

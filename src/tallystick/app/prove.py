@@ -23,7 +23,7 @@ from tallystick.core.entries import Body, Correction, Entry, Grant, Kind, Offer,
 from tallystick.core.errors import LocalError
 from tallystick.core.fold import PROFILE
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
-from tallystick.core.log import ActLeaf, read_trusted
+from tallystick.core.log import ActLeaf, Sight, read_trusted
 from tallystick.core.space import Space
 from tallystick.core.steps import replacement_of
 
@@ -110,10 +110,16 @@ class _Gathered:
         before = -1
         while before != self._count():
             before = self._count()
-            erasing = [self.space.entry(ref) for ref in sorted(self.acts) if ref.log < PARTIES_MAX]
-            for entry in [*subjects, *(entry for entry in erasing if entry.kind == Kind.REDACT)]:
+            for entry in (*subjects, *self._redacts()):
                 self._show_seen(entry)
             self._admit()
+
+    def _redacts(self) -> list[Entry]:
+        """Return the entries shown that ask for an erasure: they count for what their writers had seen."""
+        return [self.space.entry(ref) for ref in sorted(self.acts) if self._asks_to_erase(ref)]
+
+    def _asks_to_erase(self, ref: EntryRef) -> bool:
+        return ref.log < PARTIES_MAX and self.space.entry(ref).kind == Kind.REDACT
 
     def _count(self) -> int:
         return len(self.acts) + sum(len(leaves) for leaves in self.plain.values())
@@ -171,6 +177,8 @@ class _Gathered:
             before = len(self.acts)
             for log in {ref.log for ref in self.acts} | set(self.plain):
                 self._rest_on(party_of(log), grant_of(log))
+                if log in self.space.cuts:
+                    self.acts.add(self.space.cuts[log].ref)
             for entry in admin:
                 body = entry.body
                 if entry.ref in self.acts and isinstance(body, Grant):
@@ -199,10 +207,19 @@ class _Gathered:
             for index, sights in self.space.contexts(log):
                 for sight in sights:
                     indices, sizes = named.setdefault(sight.log, ([], []))
-                    indices.append(index)
-                    sizes.append(sight.size)
+                    size = self._counting(sight)
+                    if not sizes or size > sizes[-1]:
+                        indices.append(index)
+                        sizes.append(size)
             self._named[log] = named
         return self._named[log]
+
+    def _counting(self, sight: Sight) -> int:
+        """Return how many leaves of the log a sight counts for: of another history than the one that stands, fewer."""
+        cut = self.space.cuts.get(sight.log)
+        if cut is None or sight.size <= cut.at or self.space.root_of(sight.log, sight.size) == sight.root:
+            return sight.size
+        return cut.at
 
     def _last_named(self, log: int, index: int, other: int) -> tuple[int, int]:
         """Return the last context of ``log`` up to ``index`` that names ``other``, and the size; (-1, 0) for none."""

@@ -13,32 +13,30 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as BinasciiError
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from types import MappingProxyType
 
 from tallystick.app import evidence as files
 from tallystick.app.evidence import Evidence, LogShown
 from tallystick.app.report import Problem, Problems, Verdict, verdict
-from tallystick.core import canonical, checkpoint, merkle
+from tallystick.core import canonical, checkpoint, forks, merkle
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import NO_SEGMENT, Adopt, Entry, Grant, Kind, Segment, Unreadable, from_array
-from tallystick.core.erasure import WITHHELD, Erasures
+from tallystick.core.entries import NO_SEGMENT, Adopt, Entry, Fork, Grant, Kind, Segment, Unreadable, from_array
+from tallystick.core.erasure import WITHHELD, is_signed
 from tallystick.core.errors import RemoteError
 from tallystick.core.findings import FINDINGS, Finding
 from tallystick.core.fold import PROFILE, Fold, Record
+from tallystick.core.forks import Cut
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
 from tallystick.core.ledger import Transaction
-from tallystick.core.log import NUMBER_MAX, TAGS, ActLeaf, CtxLeaf, check_detail, commitment
+from tallystick.core.log import NUMBER_MAX, TAGS, ActLeaf, CtxLeaf, Sight, check_detail, commitment
 from tallystick.core.orders import OrderView
 from tallystick.core.signing import SIGNATURE_BYTES, key_is_acceptable, verify
 from tallystick.core.views import digest_of
 
-_SEGMENTS: Mapping[str, Segment] = MappingProxyType(
-    {"core": Segment.CORE, "detail": Segment.DETAIL, "auth": Segment.AUTH}
-)
+_SEGMENTS = {"core": Segment.CORE, "detail": Segment.DETAIL, "auth": Segment.AUTH}
 _NEED_OTHER_ORDERS = frozenset({"over-total-ceiling"})
 
 
@@ -107,7 +105,7 @@ class _Check:
         self.contexts: dict[int, list[tuple[int, CtxLeaf]]] = {}
         self.sizes: dict[int, int] = {}
         self.trees: dict[int, merkle.Shown] = {}
-        self.absent: list[tuple[EntryRef, Segment]] = []
+        self.cuts: dict[int, Cut] = {}
         self.segments = 0
         self.acknowledgements = 0
 
@@ -115,15 +113,15 @@ class _Check:
         evidence, problems = self.evidence, self.problems
         for log in evidence.logs:
             self._read_leaves(log)
-        seen = _Seen(self.contexts, problems)
-        self._place(seen)
-        self._tell_absent()
         heads = [self._check_log(log) for log in evidence.logs]
+        self._find_forks()
         self._check_acknowledged()
+        self._place(_Seen(self.contexts, self._counting, problems))
         self._check_adoptions()
         self._check_reading()
         fold = Fold(self.genesis)
         fold.extend(self.entries.values())
+        self._tell_missing(fold)
         order = fold.record.orders.get(evidence.order_id)
         if order is None:
             problems.fault("evidence-no-order", str(evidence.order_id))
@@ -158,13 +156,12 @@ class _Check:
 
     def _read_act(self, ref: EntryRef, leaf: ActLeaf, segments: Sequence[files.Segment | None]) -> None:
         data: dict[str, bytes] = {}
-        commits = (leaf.core, leaf.detail, leaf.auth)
         missing = NO_SEGMENT
-        for name, tag, commit, segment in zip(_SEGMENTS, TAGS, commits, segments, strict=False):
+        commits = (leaf.core, leaf.detail, leaf.auth)
+        for (name, part), tag, commit, segment in zip(_SEGMENTS.items(), TAGS, commits, segments, strict=False):
             if segment is None:
                 if commit is not None:
-                    missing |= _SEGMENTS[name]
-                    self.absent.append((ref, _SEGMENTS[name]))
+                    missing |= part
                 continue
             data[name] = segment.data
             self.segments += 1
@@ -187,18 +184,6 @@ class _Check:
             auth=data.get("auth"),
             missing=missing,
         )
-
-    def _tell_absent(self) -> None:
-        """Tell what is not here: erased, as entries that are here say, or left out of the file."""
-        erasures = Erasures(len(self.genesis.parties)).heard(self.entries.values())
-        for ref, segment in self.absent:
-            name = next(name for name, one in _SEGMENTS.items() if one is segment)
-            if erasures.reading(self.entries[ref]).erased & segment:
-                self.problems.limit("evidence-segment-erased", str(ref), segment=name)
-            elif segment is Segment.CORE:
-                self.problems.doubt("evidence-core-missing", str(ref))
-            else:
-                self.problems.limit("evidence-segment-missing", str(ref), segment=name)
 
     def _decoded(self, ref: EntryRef, data: bytes) -> object:
         try:
@@ -284,6 +269,27 @@ class _Check:
         }
         return {cut for cut in named if 0 < cut <= size}
 
+    def _find_forks(self) -> None:
+        """Find which logs have two histories, and from which leaf on: by the evidence that entries in the file are."""
+        for ref, entry in sorted(self.entries.items()):
+            fork = entry.body
+            if not isinstance(fork, Fork) or party_of(fork.log) == entry.party or fork.log in self.cuts:
+                continue
+            key = self._key_of(fork.log)
+            cut = forks.cut_by(ref, fork, checkpoint.origin(self.genesis, fork.log), key) if key is not None else None
+            if cut is not None:
+                self.cuts[fork.log] = cut
+                self.problems.limit("evidence-fork", str(ref), log=fork.log, index=cut.at)
+
+    def _counting(self, sight: Sight) -> int:
+        """Return how many leaves of the log a sight counts for (docs/spec/log.md, rule 21)."""
+        cut = self.cuts.get(sight.log)
+        return sight.size if cut is None or sight.size <= cut.at or self._fits(sight) else cut.at
+
+    def _fits(self, sight: Sight) -> bool:
+        tree = self.trees.get(sight.log)
+        return tree is not None and 0 < sight.size <= tree.size and tree.root(sight.size) == sight.root
+
     def _check_acknowledged(self) -> None:
         """Compare every root that a context names with that of the log itself."""
         for log, contexts in sorted(self.contexts.items()):
@@ -296,7 +302,9 @@ class _Check:
                     elif tree is None or not 0 < sight.size <= tree.size:
                         if sight.log in self.sizes:
                             self.problems.limit("evidence-acknowledges-more", where, log=sight.log, size=sight.size)
-                    elif tree.root(sight.size) != sight.root:
+                    elif not self._fits(sight) and sight.log in self.cuts and sight.size > self.cuts[sight.log].at:
+                        self.problems.limit("evidence-other-history", where, log=sight.log)
+                    elif not self._fits(sight):
                         self.problems.fault("evidence-acknowledged-root-differs", where, log=sight.log, size=sight.size)
                     else:
                         self.acknowledgements += 1
@@ -398,6 +406,20 @@ class _Check:
 
     # ---- what the file cannot show
 
+    def _tell_missing(self, fold: Fold) -> None:
+        """Tell which segments are not shown, and whether that is because they are erased for everybody."""
+        for ref, entry in sorted(self.entries.items()):
+            gone = fold.erasures.effect(ref, entry.kind, signed=is_signed(entry)).segments
+            for name, part in _SEGMENTS.items():
+                if not entry.missing & part:
+                    continue
+                if gone & part:
+                    self.problems.limit("evidence-segment-erased", str(ref), segment=name)
+                elif part is Segment.CORE:
+                    self.problems.doubt("evidence-core-missing", str(ref))
+                else:
+                    self.problems.limit("evidence-segment-missing", str(ref), segment=name)
+
     def _tell_limits(self, record: Record) -> None:
         problems, order_id = self.problems, self.evidence.order_id
         entries = record.entries_of(order_id)
@@ -430,7 +452,14 @@ class _Check:
 class _Seen:
     """What leaves had seen, as far as the contexts in a file show it, each through what those it names had seen."""
 
-    def __init__(self, contexts: Mapping[int, list[tuple[int, CtxLeaf]]], problems: Problems) -> None:
+    def __init__(
+        self,
+        contexts: Mapping[int, list[tuple[int, CtxLeaf]]],
+        counting: Callable[[Sight], int],
+        problems: Problems,
+    ) -> None:
+        """``counting`` tells how many leaves of its log a sight counts for."""
+        self._counting = counting
         self._after: dict[int, list[tuple[int, dict[int, int]]]] = {log: [] for log in contexts}
         todo = {log: list(found) for log, found in contexts.items()}
         moved = True
@@ -445,16 +474,16 @@ class _Seen:
             if found:
                 problems.fault("evidence-seen-in-circle", f"{log}.{found[0][0]}")
 
-    @staticmethod
-    def _is_ready(leaf: CtxLeaf, todo: Mapping[int, list[tuple[int, CtxLeaf]]]) -> bool:
+    def _is_ready(self, leaf: CtxLeaf, todo: Mapping[int, list[tuple[int, CtxLeaf]]]) -> bool:
         """Return whether all contexts before those that ``leaf`` names are done."""
-        waiting = ((todo.get(sight.log), sight.size) for sight in leaf.sights)
+        waiting = ((todo.get(sight.log), self._counting(sight)) for sight in leaf.sights)
         return all(not found or found[0][0] >= size for found, size in waiting)
 
     def _join(self, log: int, leaf: CtxLeaf) -> dict[int, int]:
         seen = dict(self._after[log][-1][1]) if self._after[log] else {}
         for sight in leaf.sights:
-            for other, size in [(sight.log, sight.size), *self.at(sight.log, sight.size - 1).items()]:
+            counts = self._counting(sight)
+            for other, size in [(sight.log, counts), *self.at(sight.log, counts - 1).items()]:
                 seen[other] = max(seen.get(other, 0), size)
         seen.pop(log, None)
         return seen

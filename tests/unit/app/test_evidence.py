@@ -1,7 +1,7 @@
 """An order's evidence holds by itself, and whatever is changed in it is found and named."""
 
 import pytest
-from tests.evidence import changed, leaf_of, log_of, s1, s1_evidence
+from tests.evidence import after_a_fork, after_an_erasure, changed, leaf_of, log_of, s1, s1_evidence
 from tests.nodes import agreed, delivered, paired, received
 
 from tallystick.app import evidence, prove
@@ -62,6 +62,47 @@ def test_what_the_partner_has_not_seen_is_told(tmp_path):
     receipt = next(ref for ref in reversed(desk.record.entries_of(order_id)) if ref.kind == Kind.RECEIPT).ref
     assert check(data).verdict is Verdict.HOLDS
     assert ("evidence-not-acknowledged", str(receipt)) in codes(data, Weight.LIMIT)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [(after_a_fork, {"evidence-fork"}), (after_an_erasure, {"evidence-segment-erased"})],
+    ids=["a fork", "an erasure"],
+)
+def test_what_happened_to_the_record_does_not_hurt_the_evidence(tmp_path, make, told):
+    data = make(tmp_path)
+    found = check(data)
+    assert (found.verdict, codes(data)) == (Verdict.HOLDS, [])
+    assert told <= {problem.code for problem in found.problems}
+
+
+def test_an_erased_place_is_not_in_it_and_the_restated_one_is(tmp_path):
+    data = after_an_erasure(tmp_path)
+    assert b"INVTZ" in data  # where it was asked for
+    assert data.count(b"INXXX") == 2  # said by both
+    assert b"petty officer" not in data
+    delivery = check(data).order.deliveries[0]
+    assert delivery.place == "INXXX"
+    (place,) = [
+        where
+        for code, where in codes(data, Weight.LIMIT)
+        if code == "evidence-segment-erased" and where == str(delivery.ref)
+    ]
+    assert place
+
+
+def test_a_core_that_nobody_agreed_to_erase_is_missed(tmp_path):
+    """India's wish alone erases nothing: whoever leaves the bytes out leaves out evidence."""
+
+    def leave_out(value):
+        log, index = receipt_ref()
+        leaf_of(value, log, index)[2][0] = None
+
+    found = check(changed(s1_evidence(), leave_out))
+    assert ("evidence-core-missing", str(receipt_ref())) in [
+        (problem.code, problem.where) for problem in found.problems if problem.weight is Weight.DOUBT
+    ]
+    assert found.verdict is Verdict.DOES_NOT_HOLD  # and the journal told does not follow any more
 
 
 def test_no_order_no_evidence():
