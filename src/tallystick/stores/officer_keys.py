@@ -27,7 +27,7 @@ from tallystick.core import canonical, signing
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.stores import rules
 
-PASSPHRASE_MIN = 12  # characters: whoever has the sealed key may guess as fast as their machines can
+PASSPHRASE_MIN = 15  # characters: whoever has the sealed key may guess as fast as their machines can
 PASSPHRASE_MAX = 256
 PRF_BYTES = 32
 FILE_MAX = 4096

@@ -105,7 +105,7 @@ def test_the_same_words_on_another_keyboard_are_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("passphrase", "code"), [("x" * 11, "passphrase-too-short"), ("x" * 257, "passphrase-too-long")]
+    ("passphrase", "code"), [("x" * 14, "passphrase-too-short"), ("x" * 257, "passphrase-too-long")]
 )
 def test_a_passphrase_has_a_decent_length(passphrase: str, code: str) -> None:
     with pytest.raises(LocalError) as caught:
