@@ -87,6 +87,8 @@ def test_an_order_is_signed_with_the_officers_own_key(asked, stage):
     to_sign = cose.payload(desk.id, entry)
     assert cose.verify(bytes(key.public), to_sign, entry.auth)
     assert cose.to_be_signed(to_sign).hex() in page.content.decode().replace("\n", "")  # the very bytes were shown
+    page = text_of(tanaka.get(f"/orders/{only(stage.director).order_id}/entries/{entry.ref}/"))
+    assert f"fits the key {readable_id(bytes(key.public))} in the warrant" in page
     stage.director.exchange()
     assert nodes.in_step(stage.director)
     assert stage.order("IN", only(stage.director).order_id).state == "ordered"

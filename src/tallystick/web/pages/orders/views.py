@@ -19,12 +19,13 @@ from tallystick.app import auditor, fields, prove, read
 from tallystick.app import redact as erasing
 from tallystick.app.export import to_csv
 from tallystick.app.read import OrderDetail
-from tallystick.core import calendar, checkpoint, merkle
+from tallystick.core import calendar, checkpoint, cose, merkle
 from tallystick.core.due import Clock, ClockKind
 from tallystick.core.entries import Duty, Entry, Kind
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OpenAct
 from tallystick.core.quantity import Money, Quantity, price_text
+from tallystick.core.signing import readable_id
 from tallystick.web import formats, words
 from tallystick.web.national import models as national
 from tallystick.web.pages.desk import Here, current
@@ -283,6 +284,15 @@ def plain_order(here: Here, detail: OrderDetail) -> dict[str, Any]:
 # ---- a raw entry
 
 
+def _officer_key(here: Here, entry: Entry) -> str:
+    """Return the id of the key that fits the officer's own signature of ``entry``; empty without one."""
+    grant = here.desk.record.grants.get((entry.party, getattr(entry.body, "who", 0)))
+    key = grant.officer_key if grant is not None else None
+    if entry.auth is None or key is None or not cose.verify(key, cose.payload(here.desk.id, entry), entry.auth):
+        return ""
+    return readable_id(key)
+
+
 @require_safe
 @for_readers
 def entry(request: SignedInRequest, order_id: EntryRef, ref: EntryRef) -> HttpResponse:
@@ -299,6 +309,7 @@ def entry(request: SignedInRequest, order_id: EntryRef, ref: EntryRef) -> HttpRe
         request,
         "orders/entry.html",
         {
+            "officer_key": _officer_key(here, found),
             "here": here,
             "order": detail.view,
             "item": item,
