@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pyrage
@@ -10,12 +11,14 @@ import zstandard
 from tests.browser.stage import hindrances
 from tests.evidence import after_a_fork, after_an_erasure, changed, leaf_of, s1, s1_evidence
 from tests.needs import needs_chromium
+from tests.nodes import agreed, delivered, paired, received
 from tests.unit.app import test_evidence as variants
 from tools import auditor
 
-from tallystick.app import exchange
+from tallystick.app import exchange, prove, redact, write
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical, signing
+from tallystick.core.entries import Kind, Reason, Segment, to_array
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ed25519.json").read_text())["cases"]
@@ -158,6 +161,32 @@ def test_a_courier_file_is_rebuilt_and_told(page):
     desk = s1().director.desk("JP")
     roots = page.locator("#logs ~ .table-wrap .hash").all_inner_texts()
     assert roots == [desk.space.root(log, size).hex() for log, size in desk.space.sizes().items()]
+
+
+def test_what_was_erased_is_told_and_what_is_read_instead(page, tmp_path):
+    director = paired(tmp_path)
+    delivery = delivered(director, agreed(director))
+    note = director.act("JP", Kind.NOTE, received(director, delivery), remark="canary")
+    director.exchange()
+    desk = director.desk("JP")
+    body = replace(desk.space.entry(delivery).body, place="JPYOK")
+    wishes = [("JP", note, Segment.DETAIL, b"")]
+    wishes += [(party, delivery, Segment.CORE, canonical.encode(to_array(body))) for party in ("IN", "JP")]
+    for party, target, segments, restated in wishes:
+        draft = redact.draft(director.desk(party), target, segments, Reason.NOT_STATED, restated)
+        write.sign(director.desk(party), draft)
+        director.exchange()
+    evidence = prove.prove(desk, desk.record.subject_of(delivery))
+    gone = [
+        ["problems limit", "evidence-segment-erased", str(delivery)],
+        ["problems limit", "evidence-segment-erased", str(note)],
+    ]
+    verdict, found = judged(page, evidence)
+    assert (verdict, check(evidence).verdict) == ("holds", "holds")
+    assert [row for row in found if row[1].startswith("evidence-segment")] == gone
+    verdict, found = judged(page, b"".join(exchange.news_for(desk, {})), desk.genesis.bytes)
+    assert (verdict, faults(found)) == ("holds", [])
+    assert sorted(row[1:] for row in found if row[1].startswith("evidence-segment")) == sorted(row[1:] for row in gone)
 
 
 def test_a_courier_file_needs_the_agreement(page):
