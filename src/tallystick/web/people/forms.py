@@ -46,8 +46,10 @@ class PassphraseForm(forms.Form):
     again = _passphrase(_("The same again"), autocomplete="off")
 
     def __init__(self, data: Any = None, *, asks_old: bool) -> None:
-        super().__init__(data)
-        if not asks_old:
+        super().__init__(data, auto_id="change-%s" if asks_old else "make-%s")  # both may be on one page
+        if asks_old:
+            self.fields["passphrase"].label = _("New passphrase")
+        else:
             del self.fields["old"]
         self.fields["passphrase"].help_text = _(
             "At least %(length)d characters, and not your password. Several words are easier to remember than signs."
