@@ -23,7 +23,7 @@ from tallystick.app.ports import KNOCKS_MAX, Peer, PeerStatus
 from tallystick.cli.demo.director import AGREEMENT, Director, instant
 from tallystick.core import canonical, space
 from tallystick.core.entries import Kind, Reason
-from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
+from tallystick.core.errors import InvariantError, LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 from tallystick.stores import MemoryStore
 from tallystick.stores.files import copy_store
 from tallystick.stores.keys import KeyFolder
@@ -654,8 +654,9 @@ def test_the_worker_backs_off_from_a_partner_that_does_not_answer(director: Dire
     assert len(visits) == 13, "an answer puts the back-off where it began"
 
 
+@pytest.mark.parametrize("error", [StoreUnavailableError("store-full"), InvariantError(law="I3")])
 def test_a_worker_whose_store_fails_comes_again_and_does_not_spin(
-    director: Director, monkeypatch, hands: Hands, caplog
+    director: Director, monkeypatch, hands: Hands, caplog, error: Exception
 ):
     node = director.nodes["JP"]
     (peer,) = node.store.peers()
@@ -664,7 +665,7 @@ def test_a_worker_whose_store_fails_comes_again_and_does_not_spin(
 
     def full(*_args: object) -> None:
         visits.append(hands.seconds - 1000)
-        raise StoreUnavailableError("store-full")
+        raise error
 
     monkeypatch.setattr(worker, "visit", full)
     busy = Worker(node, HttpLink(node.settings, node.keys))

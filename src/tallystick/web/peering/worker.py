@@ -112,6 +112,9 @@ class Worker:
         except StoreError as error:  # our own database: the next partner may fare better, this one comes again
             log.warning("the store does not answer: %s", error.code)
             result = error
+        except InvariantError as error:  # our own program: it has to be heard of, and the other partners still served
+            log.error("a law of the ledger does not hold: %s", error)  # noqa: TRY400 (its facts say more than the stack)
+            result = error
         if isinstance(result, exchange.SyncResult):
             pace.holds, pace.back_off = result.holds, BACK_OFF_FIRST
         else:
