@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from tallystick.app import attest, exchange, pairing
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer
-from tallystick.core.errors import LocalError, StoreError, StoreUnavailableError, TallystickError
+from tallystick.core.errors import InvariantError, LocalError, StoreError, StoreUnavailableError, TallystickError
 from tallystick.web.link import HttpLink
 from tallystick.web.record import when_signed
 from tallystick.web.visit import LIVE, visit
