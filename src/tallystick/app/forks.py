@@ -113,7 +113,7 @@ def report(desk: Desk, evidence: Fork) -> bool:
     Of a log of our own party the partners decide which history they relied on; a node that may not write now, because
     it came back from a backup or has no grant, leaves it to the others.
     """
-    if party_of(evidence.log) == desk.party or evidence.log in desk.space.cuts:
+    if party_of(evidence.log) == desk.party or not _is_news(desk, evidence):
         return False
     try:
         log = desk.log
@@ -121,7 +121,7 @@ def report(desk: Desk, evidence: Fork) -> bool:
             desk.commit_fresh(
                 lambda: (
                     None
-                    if evidence.log in desk.space.cuts
+                    if not _is_news(desk, evidence)
                     else desk.space.draft(log, [Draft(evidence)], desk.clock.now(), desk.epoch_key(log))
                 )
             )
@@ -129,6 +129,12 @@ def report(desk: Desk, evidence: Fork) -> bool:
         )
     except LocalError:
         return False
+
+
+def _is_news(desk: Desk, evidence: Fork) -> bool:
+    """Return whether no fork of that log counts here that parts as early: of three histories two may be known."""
+    cut = desk.space.cuts.get(evidence.log)
+    return cut is None or evidence.index < cut.at
 
 
 def is_unknown_to(desk: Desk, writer_key: bytes) -> bool:

@@ -35,6 +35,14 @@ class Cut(NamedTuple):
         """How many leaves of the log count."""
         return self.head.size
 
+    def decides_before(self, other: Cut) -> bool:
+        """Return whether this one counts rather than ``other``, of the same log.
+
+        That where the histories part first, because what is after it is in no history that all have; of two at one
+        leaf, the entry with the smaller name.
+        """
+        return (self.at, self.ref) < (other.at, other.ref)
+
 
 def prove(
     log: int,

@@ -809,7 +809,7 @@ class Space:
 
     def _note_fork(self, ref: EntryRef, body: object, branches: Mapping[int, _Branch], cuts: Mapping[int, Cut]) -> None:
         cut = self._cut_by(ref, body, branches)
-        if cut is not None and (cut.log not in cuts or ref < cuts[cut.log].ref):
+        if cut is not None and (cut.log not in cuts or cut.decides_before(cuts[cut.log])):
             raise _ForkFoundError(cut)
 
     def _advance(
@@ -850,7 +850,8 @@ class Space:
                         continue
                     if view is None or view.size < size:
                         return item, other, size
-                    if root is not None and other not in cuts and view.root(size) != root:
+                    alike = other not in cuts or size <= cuts[other].at  # nobody can have seen another root so far
+                    if root is not None and alike and view.root(size) != root:
                         return self._unexplained(item, other, logs)
                     sights.append((other, size, root or view.root(size)))
                 if is_admin and index == 0:
@@ -1058,7 +1059,7 @@ class Space:
             for entry in branch.entries:
                 cut = self._cut_by(entry.ref, entry.body, branches) if entry.kind == Kind.FORK else None
                 known = cuts.get(cut.log) or self._cuts.get(cut.log) if cut else None
-                if cut is not None and (known is None or cut.ref < known.ref):
+                if cut is not None and (known is None or cut.decides_before(known)):
                     if self._kept(cut.log, cut) < cut.stands:
                         raise LocalError("unknown-entry", entry=f"{cut.log}.{cut.stands}")
                     cuts[cut.log] = cut
@@ -1228,8 +1229,8 @@ class Space:
             self._cuts = {}
             for ref, fork in sorted(self._forks.items()):
                 cut = self._cut_by(ref, fork)
-                if cut is not None:
-                    self._cuts.setdefault(cut.log, cut)
+                if cut is not None and (cut.log not in self._cuts or cut.decides_before(self._cuts[cut.log])):
+                    self._cuts[cut.log] = cut
         self._resolve(contexts)
         if asked:
             self.erasures = self.erasures.heard([self._entry(log, index) for log, index in asked])

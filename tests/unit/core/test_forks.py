@@ -5,13 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.keepers import IN_ADMIN, IN_BASE, JP_ADMIN, JP_HQ, JP_SHIP, Keeper, key, note, open_books
+from tests.keepers import (
+    IN_ADMIN,
+    IN_BASE,
+    JP_ADMIN,
+    JP_HQ,
+    JP_SHIP,
+    START,
+    Keeper,
+    grant,
+    key,
+    note,
+    open_books,
+    seed,
+)
 
-from tallystick.core import checkpoint, forks
+from tallystick.core import bundle as wire
+from tallystick.core import checkpoint, forks, signing
 from tallystick.core.entries import Draft, Fork
 from tallystick.core.errors import BadSignatureError, ForkError, GapError, LocalError
 from tallystick.core.fold import Fold
-from tallystick.core.identity import EntryRef
+from tallystick.core.identity import EntryRef, log_id
+from tallystick.core.log import ctx_leaf
 from tallystick.core.merkle import Tree, leaf_hash
 from tallystick.core.space import Space
 
@@ -215,3 +230,69 @@ def test_histories_that_agree_prove_nothing():
     with pytest.raises(BadSignatureError):
         hq.space.prove_fork(IN_BASE, checkpoint.Checkpoint(head.size, head.root, bytes(64)), hashes)
     assert hq.space.size(JP_ADMIN) == 3
+
+
+def test_of_three_histories_the_fork_that_parts_first_decides():
+    """Whoever holds the third could otherwise never be read again by those who had found two of them."""
+    hq, base, ship = open_books()
+    hq.write(JP_ADMIN, grant("third"))
+    third_log = log_id(hq.space.size(JP_ADMIN) - 1, 0)
+    third = Keeper({third_log: "third"}, base.space.genesis)
+    for reader in (base, ship):
+        reader.take(hq.news(reader.space.sizes()))
+    third.take([*hq.news(), *base.news({JP_ADMIN: 9})])
+    base.write(IN_BASE, note("all have this"), note("and this"))
+    twins = []
+    for _ in range(2):
+        twin = Keeper(base.names, base.space.genesis)
+        twin.take(base.news())
+        twins.insert(0, twin)
+        base.write(IN_BASE, *[note(f"two have this {n}") for n in range(5)])
+    for teller, reader, log in zip((base, *twins), (hq, ship, third), (JP_HQ, JP_SHIP, third_log), strict=True):
+        if teller is not base:
+            teller.write(IN_BASE, note("told apart"), note("told apart too"))
+        reader.take(teller.news(reader.space.sizes()))
+        reader.write(log, note("so I was told"))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base, third)
+    assert hq.space.cuts.keys() == ship.space.cuts.keys() == {IN_BASE}
+    assert not third.space.cuts  # it cannot read what speaks of either history
+    later, sooner = hq.space.cuts[IN_BASE].at, evidence_of(third, hq).index
+    assert sooner < later
+    third.write(third_log, Draft(evidence_of(third, hq)))
+    settle(hq, ship, base, third)
+    assert {keeper.space.cuts[IN_BASE].at for keeper in (hq, ship, base, third)} == {sooner}
+    assert meaning(hq) == meaning(ship) == meaning(base) == meaning(third)
+    for keeper in (hq, third):
+        assert meaning(Keeperlike(restored(keeper))) == meaning(hq)
+
+
+def test_of_what_all_histories_share_nobody_can_have_seen_another_root():
+    """Who could say so would have everybody who took it find their own backup damaged."""
+    hq, base, ship, _ = told_apart()
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base)
+    base.write(IN_ADMIN, grant("second"))
+    second = log_id(base.space.size(IN_ADMIN) - 1, 1)
+    hq.take(base.news(hq.space.sizes()))
+    space = hq.space
+    seen = [(log, size, space.root(log, size)) for log, size in space.sizes().items() if log != IN_BASE]
+    for lie, taken in ((bytes(32), False), (space.root(IN_BASE, 2), True)):
+        sights = sorted([*seen, (IN_BASE, 2, lie)])
+        leaf = ctx_leaf(START + 60_000, sights)
+        tree = Tree()
+        tree.extend([leaf_hash(leaf)])
+        signature = signing.sign(seed("second"), checkpoint.text(space.origin(second), 1, tree.root()))
+        item = wire.write_ctx(
+            START + 60_000,
+            [(log, size) for log, size, _ in sights],
+            [root if log == IN_BASE else None for log, _, root in sights],
+        )
+        body = wire.write_head([wire.Range(second, 0, 1)]) + item
+        bundle = wire.write_envelope(space.id, space.codec, body=body, raw=signature + wire.NO_KEY)
+        if taken:
+            hq.take(bundle)
+            restored(hq)
+        else:
+            with pytest.raises(GapError):
+                hq.take(bundle)
