@@ -58,7 +58,15 @@ def only_evidence(desk: Desk) -> bytes:
 
 
 def after_a_fork(folder: Path) -> bytes:
-    """Return the evidence of an order whose provider's node and its copy wrote two histories, as Japan holds it."""
+    return only_evidence(forked_desk(folder))
+
+
+def after_an_erasure(folder: Path) -> bytes:
+    return only_evidence(erased_desk(folder))
+
+
+def forked_desk(folder: Path) -> Desk:
+    """Return Japan's desk with an order whose provider's node and its copy wrote two histories."""
     director, twin = two_histories(folder)
     copy, japan = twin.desk("IN"), director.desk("JP")
     with pytest.raises(RemoteError):
@@ -66,11 +74,11 @@ def after_a_fork(folder: Path) -> bytes:
             japan, b"".join(exchange.news_for(copy, exchange.known_by_partner(copy, key_of(director, "JP"))))
         )
     director.exchange()
-    return only_evidence(japan)
+    return japan
 
 
-def after_an_erasure(folder: Path) -> bytes:
-    """Return the evidence of an order: both parties erased where a delivery was, and Japan a remark of its own."""
+def erased_desk(folder: Path) -> Desk:
+    """Return Japan's desk with an order: both parties erased where a delivery was, and Japan a remark of its own."""
     director = paired(folder, stores=MEMORY)
     delivery = delivered(director, agreed(director))
     received(director, delivery)
@@ -84,7 +92,7 @@ def after_an_erasure(folder: Path) -> bytes:
     _erase(director, "IN", delivery, Segment.CORE, restated)
     write.sign(japan, redact.confirmation(japan, delivery))
     _erase(director, "JP", remark, Segment.DETAIL)
-    return only_evidence(japan)
+    return japan
 
 
 def _erase(director: Director, party: str, target: Any, segments: Segment, restated: bytes = b"") -> None:

@@ -9,7 +9,15 @@ import pyrage
 import pytest
 import zstandard
 from tests.browser.stage import hindrances
-from tests.evidence import after_a_fork, after_an_erasure, changed, leaf_of, s1, s1_evidence
+from tests.evidence import (
+    after_a_fork,
+    after_an_erasure,
+    changed,
+    forked_desk,
+    leaf_of,
+    s1,
+    s1_evidence,
+)
 from tests.needs import needs_chromium
 from tests.nodes import agreed, delivered, paired, received
 from tests.unit.app import test_evidence as variants
@@ -274,3 +282,10 @@ def test_what_happened_to_the_record_does_not_hurt_the_evidence(page, tmp_path, 
     verdict, found = judged(page, data)
     ours = {(p.code, p.where) for p in check(data).problems if p.code.startswith("evidence-")}
     assert (verdict, {(code, where) for _, code, where in found} - {("page-digest", "")}) == ("holds", ours)
+
+
+def test_a_courier_file_with_a_fork_is_left_to_the_program(page, tmp_path):
+    desk = forked_desk(tmp_path)
+    data = b"".join(exchange.news_for(desk, {}))
+    verdict, found = judged(page, data, desk.genesis.bytes)
+    assert (verdict, {code for _, code, _ in found}) == ("cannot-tell", {"page-fork", "page-courier-meaning"})

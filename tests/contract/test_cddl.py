@@ -30,6 +30,17 @@ TEXT = (Path(__file__).parents[2] / "docs" / "spec" / "tallystick.cddl").read_te
 GRAMMAR = Grammar(TEXT)
 
 
+def test_an_evidence_file_fits_its_rule():
+    from tests.evidence import s1_evidence
+
+    for whole in (False, True):
+        assert fits("evidence", s1_evidence(whole=whole))
+    assert refused("evidence", canonical.encode(["tallystick-evidence-1", b"", [0, 0], [], []]))
+    told = canonical.decode(s1_evidence())
+    told[3][0][2][0][2][0][0] = bytes(15)  # a salt
+    assert refused("evidence", canonical.encode(told))
+
+
 @cache
 def foreign(rule: str) -> pycddl.Schema:
     return pycddl.Schema(f"start = {rule}\n{TEXT}")
