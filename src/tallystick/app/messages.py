@@ -119,7 +119,8 @@ _FINDINGS = {
     ),
     "withheld": Message(
         "What this entry says did not come with it, though nobody agreed to erase it.",
-        "Ask its writer for a courier file from the beginning, and tell your administrator.",
+        "Tell your administrator: whoever sent it left it out. An erasure of it on which both parties agree, with the"
+        " words it should say, mends it.",
     ),
     "redact-not-possible": Message(
         "This erasure is not possible: what opens logs and settles authority stays, a request needs a restatement, and"

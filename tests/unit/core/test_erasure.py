@@ -12,6 +12,7 @@ from tests.cast import GENESIS, IN, JP, at, writer_of
 from tests.golden import record_story
 from tests.keepers import IN_ADMIN, IN_BASE, JP_ADMIN, JP_HQ, JP_SHIP, Keeper, note, open_books
 from tests.scenario import Story
+from tests.unit.core.test_forks import evidence_of, meaning, settle, told_apart
 
 from tallystick.core import bundle as wire
 from tallystick.core.canonical import encode, encode_trusted
@@ -564,3 +565,31 @@ def test_ships_hear_it_too() -> None:
     talk(hq, base, ship)
     assert same(hq, base, ship)
     assert b"canary" not in everything(hq) + everything(base) + everything(ship)
+
+
+@pytest.mark.parametrize("erased_first", [True, False])
+def test_what_was_erased_stays_so_through_a_fork(erased_first: bool) -> None:
+    hq, base, ship, _ = told_apart()
+    targets = [EntryRef(IN_BASE, 2), EntryRef(IN_BASE, 4)]  # one that both histories have, one of what stands
+    words = [b"common 1", b"to headquarters 0"]
+    assert all(word in everything(hq) for word in words)
+
+    def erase() -> None:
+        base.write(IN_ADMIN, *(redact(target, DETAIL) for target in targets))
+        hq.take(base.news(hq.space.sizes()))
+
+    if erased_first:
+        erase()
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base)
+    if not erased_first:
+        erase()
+        settle(hq, ship, base)
+    assert meaning(hq) == meaning(ship) == meaning(base)
+    for keeper in (hq, ship, base):
+        held = everything(keeper)
+        assert [word for word in words if word in held] == []
+        assert b"common 2" in held
+        assert b"to headquarters 1" in held
+        assert base.epoch_key(IN_BASE, 0) not in held
+        assert Space.restore(keeper.space.genesis, *stored(keeper), verify=True).sizes() == keeper.space.sizes()
