@@ -351,3 +351,36 @@ def test_a_long_line_of_rotations_comes_to_an_end() -> None:
     for turn in range(200):
         number = granted(story, grant(Duty.ORDERING, officer_key=key_of(str(turn)), replaces=number)).ref.index
     assert [(f.code, dict(f.facts)["because"]) for f in story.findings] == [("rotation-not-possible", "too many")]
+
+
+# ---- a revocation, in every causal position (protocol invariant: the same verdict on all nodes)
+
+
+@pytest.mark.parametrize("who", ["officer", "deputy", "writer"])
+@pytest.mark.parametrize("cut", ["before it", "after it", "none"])
+@pytest.mark.parametrize("act", ["had not seen it", "had seen it"])
+@pytest.mark.parametrize("answer", ["none", "before it heard", "after it heard"])
+def test_a_revocation_bites_by_what_each_side_had_seen(who: str, cut: str, act: str, answer: str) -> None:
+    story = Story(REQUEST + OFFER, limits=LIMITS)
+    acting = granted(story, deputy())
+    signer = acting.ref.index if who == "deputy" else ORDERING
+    size = story.logs.size(writer_of(JP))
+    cuts = {"before it": [(writer_of(JP), size)], "after it": [(writer_of(JP), size + 1)], "none": []}[cut]
+    revoke = story.logs.revoke(JP, WRITER if who == "writer" else ORDERING, cuts=cuts)
+    story.fold.extend([revoke])
+    order = ordered_by(story, signer, unseen=() if act == "had seen it" else (revoke.ref,))
+    if answer != "none":
+        unseen = [revoke.ref] if answer == "before it heard" else []
+        body = Story(AGREED).entry("A1").body
+        seen = {JP: story.logs.size(JP), IN: story.logs.size(IN), writer_of(JP): size + 1}
+        if unseen:
+            seen[JP] = revoke.ref.index
+        if act == "had seen it":
+            seen[JP] = story.logs.size(JP)  # whoever holds the order holds what it had seen
+        acceptance = story.logs.say(writer_of(IN), body, on=order.ref, t=at("2027-03-04"), seen=seen)
+        story.fold.extend([acceptance])
+    relied = answer == "before it heard" and act == "had not seen it"
+    bites = act == "had seen it" or (cut == "before it" and not relied)
+    assert (("warrant-revoked", order.ref) in told(story)) is bites
+    assert story.order().state == ("offered" if bites else "agreed" if answer != "none" else "ordered")
+    the_same_in_any_order(story)
