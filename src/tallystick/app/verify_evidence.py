@@ -273,13 +273,14 @@ class _Check:
         """Find which logs have two histories, and from which leaf on: by the evidence that entries in the file are."""
         for ref, entry in sorted(self.entries.items()):
             fork = entry.body
-            if not isinstance(fork, Fork) or party_of(fork.log) == entry.party or fork.log in self.cuts:
+            if not isinstance(fork, Fork) or party_of(fork.log) == entry.party:
                 continue
             key = self._key_of(fork.log)
             cut = forks.cut_by(ref, fork, checkpoint.origin(self.genesis, fork.log), key) if key is not None else None
-            if cut is not None:
+            if cut is not None and (fork.log not in self.cuts or cut.decides_before(self.cuts[fork.log])):
                 self.cuts[fork.log] = cut
-                self.problems.limit("evidence-fork", str(ref), log=fork.log, index=cut.at)
+        for log, cut in sorted(self.cuts.items()):
+            self.problems.limit("evidence-fork", str(cut.ref), log=log, index=cut.at)
 
     def _counting(self, sight: Sight) -> int:
         """Return how many leaves of the log a sight counts for (docs/spec/log.md, rule 21)."""
