@@ -31,7 +31,7 @@ from tallystick.core.entries import (
     Unreadable,
     from_array,
 )
-from tallystick.core.erasure import unreadable
+from tallystick.core.erasure import is_signed, unreadable
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.ledger import Transaction
@@ -148,7 +148,22 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
     if refusal is None:
         what = _signed_as(step.kind, target)
         refusal = warrants.unsigned(entry, body.who, what, lambda: _at_stake(run, entry, target))
+    if refusal is None and is_signed(entry):
+        refusal = _signed_before(run, entry)
     return refusal
+
+
+def _signed_before(run: OrderRun, entry: Entry) -> Refusal | None:
+    """Return the refusal of an act whose signature is that of an earlier one: an officer signs once for each.
+
+    The signature names the log and not the index, so whoever holds the writer's key can append the same act again.
+    """
+    said = (entry.kind, entry.t, entry.obj, entry.core_hash, entry.detail_hash)
+    for other in run.entries:
+        again = other.ref.log == entry.ref.log and other.ref.index < entry.ref.index and entry.core_hash
+        if again and is_signed(other) and said == (other.kind, other.t, other.obj, other.core_hash, other.detail_hash):
+            return refuse("already-decided", by=str(other.ref))
+    return None
 
 
 def _signed_as(kind: Kind, target: Entry) -> Kind | None:

@@ -211,3 +211,31 @@ def test_a_signature_that_all_agreed_to_erase_counts_as_given() -> None:
     assert fold(ABOVE, withheld).digest == fold(ABOVE, story.entries).digest
     without = [e for e in withheld if e not in wishes]
     assert [f.code for f in fold(ABOVE, without).findings] == ["officer-signature-missing"]
+
+
+def test_what_an_officer_signed_once_counts_once() -> None:
+    """The signature does not name the index: a thief of the writer's key could append it again and again."""
+    story = Story(PAID, limits=WITH_KEYS)
+    funds = PAID + "2027-03-20 IN funds N1 on I1 400.00\n"
+
+    def say(name: str, *, sign: bool = True, day: str = "2027-03-20") -> None:
+        act(story, IN, "N1", funds, on="I1", sign=sign, day=day)
+        story.names[name] = story.names["N1"]
+
+    say("first")
+    first = story.names["first"]
+    say("second")
+    say("third")
+    del story.names["N1"]
+    assert told(story) == [("short-payment", "first"), ("already-decided", "second"), ("already-decided", "third")]
+    story.say(IN, Correction(OFFICERS[Duty.BILLING], b""), on=first, t=at("2027-03-21"), sign=signing_as(ABOVE, IN))
+    say("after it was taken back")
+    say("on another day", day="2027-03-22")
+    say("by the writer alone", sign=False)
+    del story.names["N1"]
+    void = {name for code, name in told(story) if code == "already-decided"}
+    assert void == {"second", "third", "after it was taken back"}
+    backwards = Fold(ABOVE)
+    for entry in reversed(story.entries):
+        backwards.extend([entry])
+    assert backwards.record.digest == story.record.digest
