@@ -807,7 +807,8 @@ class World:
             self.tally.alarms["acknowledgements withheld"] += 1
 
     def _honest_logs(self) -> dict[int, bool]:
-        return {log: seat.honest for seat in self.seats.values() for log in [own_log(seat.desk)] if log is not None}
+        logs = {own_log(seat.desk): seat.honest for seat in self.seats.values()}
+        return {log: honest for log, honest in logs.items() if log is not None and log not in self.laws.forked}
 
     def _others(self, seat: Seat) -> frozenset[bytes]:
         return exchange.reachable(seat.disk, seat.space)
