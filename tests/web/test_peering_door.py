@@ -44,6 +44,7 @@ def test_what_is_signed_during_a_visit_is_brought_at_the_next(monkeypatch):
 
         class store:  # noqa: N801
             peers = staticmethod(lambda: (peer,))
+            purge = staticmethod(lambda: True)
 
     visits = []
     working = worker.Worker(Stage(), link=None)  # type: ignore[arg-type]
