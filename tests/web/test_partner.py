@@ -185,7 +185,8 @@ def _propose(one: Browser, other: Browser, key_id: str):
     card = re.search(r'name="card" value="([^"]+)"', page.content.decode())
     assert card is not None
     return one.post(
-        "/partner/pair/", {"card": card[1], "profile": "JPIN", "name": "example.org/jp-in", "key_id": key_id}
+        "/partner/pair/",
+        {"card": card[1], "profile": "JPIN", "name": "example.org/jp-in", "key_id": key_id, "officer_signs": "2"},
     )
 
 
@@ -202,6 +203,7 @@ def test_two_nodes_are_paired_by_files_and_telephone(strangers):
 
     page = ind.get(answer["Location"])
     assert "Pay within 60 days" in text_of(page)
+    assert "every order, acceptance, amendment and payment received" in text_of(page)
     assert ind.post(answer["Location"], {"key_id": _key_id(jp)}).status_code == 302
     assert ind.node.store.peers()[0].status is PeerStatus.CONFIRMED
 

@@ -123,12 +123,12 @@ _VALUES: Mapping[str, Callable[[Terms], str]] = MappingProxyType({
     "volume_tolerance_permille": lambda t: formats.permille(t.volume_tolerance_permille),
     "currencies": lambda t: ", ".join(f"{party}: {' '.join(codes)}" for party, codes in t.currencies.items()),
     "blocked_groups": lambda t: ", ".join(t.blocked_groups),
-    "officer_signs": lambda t: str(_OFFICER_SIGNS[t.officer_signs]),
+    "officer_signs": lambda t: str(OFFICER_SIGNS[t.officer_signs]),
     "training": lambda t: ", ".join(str(words.DUTIES[duty]) for duty in t.training) or gettext("for no duty"),
 })  # fmt: skip
 
 
-_OFFICER_SIGNS: Mapping[OfficerSigns, Word] = MappingProxyType({
+OFFICER_SIGNS: Mapping[OfficerSigns, Word] = MappingProxyType({
     OfficerSigns.NEVER: _("never: the node signs for them"),
     OfficerSigns.ABOVE_WRITER_CEILING: _("above the ceiling of the node that writes"),
     OfficerSigns.ALWAYS: _("every order, acceptance, amendment and payment received"),

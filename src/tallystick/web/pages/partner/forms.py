@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from tallystick.app import courier, pairing
-from tallystick.core.agreement import PROFILES
+from tallystick.core.agreement import PROFILES, OfficerSigns
+from tallystick.web.pages.agreement.terms import OFFICER_SIGNS
 
 KEY_ID_MAX = 40  # 16 letters in groups, with room for the spaces people type
 
@@ -108,6 +109,14 @@ class ProposeForm(KeyIdForm):
     profile = forms.ChoiceField(
         label=_("Terms"), choices=[(code, f"{code}: {terms.name}") for code, terms in PROFILES.items()]
     )
+    officer_signs = forms.TypedChoiceField(
+        label=_("Officers sign themselves"),
+        required=False,
+        empty_value=None,
+        coerce=lambda number: OfficerSigns(int(number)),
+        choices=[("", _("as the terms say")), *((str(int(rule)), word) for rule, word in OFFICER_SIGNS.items())],
+        help_text=_("With a key that the officer alone opens, besides this node's signature."),
+    )
     name = forms.RegexField(
         regex=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}\Z",
         label=_("What the agreement is called"),
@@ -118,4 +127,4 @@ class ProposeForm(KeyIdForm):
         ),
         error_messages={"invalid": _("Use letters, digits, dots, dashes, underscores and strokes, at most 64.")},
     )
-    field_order = ("card", "profile", "name", "key_id")
+    field_order = ("card", "profile", "officer_signs", "name", "key_id")

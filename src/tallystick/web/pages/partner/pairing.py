@@ -128,6 +128,7 @@ def _propose(request: SignedInRequest, node: Node) -> HttpResponse:
             profile=form.cleaned_data["profile"],
             name=form.cleaned_data["name"],
             compared_key_id=form.cleaned_data["key_id"],
+            officer_signs=form.cleaned_data["officer_signs"],
         )
     except LocalError as error:
         form.add_error(_beside(error), messages.sentence(error.code, error.facts))
