@@ -501,6 +501,7 @@ class Space:
     def _entry(self, log: _Log, index: int) -> Entry:
         kind, t, obj, *commits = decode_trusted(log.leaves[index])
         core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
+        whole = core is not None and len(commits) == 1
         entry = Entry(
             ref=EntryRef(log.id, index),
             kind=kind,
@@ -513,9 +514,9 @@ class Space:
             core_hash=b"" if core is None else _sha256(core).digest(),
             detail_hash=None if detail is None else _sha256(detail).digest(),
             auth=auth,
-            missing=_missing(commits, (core, detail, auth)),
+            missing=NO_SEGMENT if whole else _missing(commits, (core, detail, auth)),
         )
-        return self.erasures.reading(entry)
+        return self.erasures.reading(entry) if self.erasures else entry
 
     def _key_of(self, log: int, staged: Mapping[int, _Branch]) -> bytes | None:
         party = party_of(log)
