@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tallystick.app import exchange, fields, prove, redact, write
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
 from tallystick.core import canonical
-from tallystick.core.entries import Kind, Reason, Segment
+from tallystick.core.entries import Kind, Reason, Segment, to_array
 from tallystick.core.errors import RemoteError
 
 
@@ -63,6 +64,27 @@ def after_a_fork(folder: Path) -> bytes:
 
 def after_an_erasure(folder: Path) -> bytes:
     return only_evidence(erased_desk(folder))
+
+
+def after_a_correction(folder: Path) -> bytes:
+    """Return the evidence of an order whose receipt was corrected after the invoice, signed by both sides."""
+    director = paired(folder, stores=MEMORY)
+    accepted = agreed(director)
+    receipt = received(director, delivered(director, accepted), accepted="90", refused="10")
+    director.exchange()
+    director.act(
+        "IN", Kind.INVOICE, accepted, number="IN-1", issued_on="2027-02-21", receipts=[receipt], total="8685.00",
+        lines=[{"line": 1, "amount": "8685.00"}],
+    )  # fmt: skip
+    director.exchange()
+    body = director.desk("JP").space.entry(receipt).body
+    line = replace(body.lines[0], accepted=95_000, refused=5_000)
+    replacement = canonical.encode(to_array(replace(body, lines=(line,))))
+    correction = director.act("JP", Kind.CORRECTION, receipt, replacement=replacement)
+    director.exchange()
+    director.act("IN", Kind.COUNTERSIGN, correction)
+    director.exchange()
+    return only_evidence(director.desk("IN"))
 
 
 def forked_desk(folder: Path) -> Desk:

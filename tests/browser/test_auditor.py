@@ -10,6 +10,7 @@ import pytest
 import zstandard
 from tests.browser.stage import hindrances
 from tests.evidence import (
+    after_a_correction,
     after_a_fork,
     after_an_erasure,
     changed,
@@ -276,7 +277,7 @@ def test_nothing_hinders_and_nothing_overflows(chromium_browser, width, scheme):
     page.context.close()
 
 
-@pytest.mark.parametrize("make", [after_a_fork, after_an_erasure], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [after_a_correction, after_a_fork, after_an_erasure], ids=lambda make: make.__name__)
 def test_what_happened_to_the_record_does_not_hurt_the_evidence(page, tmp_path, make):
     data = make(tmp_path)
     verdict, found = judged(page, data)
@@ -289,3 +290,13 @@ def test_a_courier_file_with_a_fork_is_left_to_the_program(page, tmp_path):
     data = b"".join(exchange.news_for(desk, {}))
     verdict, found = judged(page, data, desk.genesis.bytes)
     assert (verdict, {code for _, code, _ in found}) == ("cannot-tell", {"page-fork", "page-courier-meaning"})
+
+
+def test_the_money_of_a_corrected_order_is_worked_out_as_well(page, tmp_path):
+    data = after_a_correction(tmp_path)
+    assert [line.about is not None for line in check(data).journal].count(True) >= 4
+
+    def more(value):
+        value[4][4][-1][6] += 1
+
+    assert judged(page, changed(data, more))[0] == "does-not-hold"
