@@ -128,8 +128,8 @@ class _Gathered:
         for log in self.space.sizes():
             if self._head(log).size:
                 self.plain.setdefault(log, set()).update(range(self._head(log).size))
-            if log < PARTIES_MAX:
-                self.acts.update(EntryRef(log, index) for index in self._acts_of(log))
+            acts = [EntryRef(log, index) for index in self._acts_of(log)]
+            self.acts.update(ref for ref in acts if log < PARTIES_MAX or self.space.entry(ref).kind == Kind.FORK)
         self._admit()
 
     # ---- what an act rests on

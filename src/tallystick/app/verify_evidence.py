@@ -23,7 +23,18 @@ from tallystick.app.report import Problem, Problems, Verdict, verdict
 from tallystick.core import canonical, checkpoint, forks, merkle
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import NO_SEGMENT, Adopt, Entry, Fork, Grant, Kind, Segment, Unreadable, from_array
+from tallystick.core.entries import (
+    ADMIN_KINDS,
+    NO_SEGMENT,
+    Adopt,
+    Entry,
+    Fork,
+    Grant,
+    Kind,
+    Segment,
+    Unreadable,
+    from_array,
+)
 from tallystick.core.erasure import WITHHELD, is_signed
 from tallystick.core.errors import RemoteError
 from tallystick.core.findings import FINDINGS, Finding
@@ -281,6 +292,9 @@ class _Check:
                 self.cuts[fork.log] = cut
         for log, cut in sorted(self.cuts.items()):
             self.problems.limit("evidence-fork", str(cut.ref), log=log, index=cut.at)
+            tree = self.trees.get(log)
+            if tree is not None and tree.size > cut.at and (tree.size, tree.root()) != (cut.stands, cut.head.root):
+                self.problems.fault("after-fork", f"log {log}", log=log, size=cut.stands)
 
     def _counting(self, sight: Sight) -> int:
         """Return how many leaves of the log a sight counts for (docs/spec/log.md, rule 21)."""
@@ -447,7 +461,14 @@ class _Check:
     def _is_whole(self) -> bool:
         shown = {log.log: len(log.leaves) for log in self.evidence.logs}
         named = {s.log for contexts in self.contexts.values() for _, leaf in contexts for s in leaf.sights}
-        return shown == self.sizes and named <= shown.keys()
+        hidden = any(  # a revocation, an erasure or a fork is about no order, and may change this one
+            leaf.segments is None
+            and isinstance(leaf.read, ActLeaf)
+            and (leaf.read.kind == Kind.FORK or (log.log < PARTIES_MAX and leaf.read.kind in ADMIN_KINDS))
+            for log in self.evidence.logs
+            for leaf in log.leaves
+        )
+        return shown == self.sizes and named <= shown.keys() and not hidden
 
 
 class _Seen:

@@ -1,10 +1,12 @@
 """An order's evidence holds by itself, and whatever is changed in it is found and named."""
 
+from dataclasses import replace
+
 import pytest
-from tests.evidence import after_a_fork, after_an_erasure, changed, leaf_of, log_of, s1, s1_evidence
+from tests.evidence import after_a_fork, after_an_erasure, changed, forked_desk, leaf_of, log_of, s1, s1_evidence
 from tests.nodes import agreed, delivered, paired, received
 
-from tallystick.app import evidence, prove
+from tallystick.app import evidence, prove, verify_evidence
 from tallystick.app.report import Verdict, Weight
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical
@@ -49,6 +51,33 @@ def test_a_whole_file_shows_every_leaf_and_leaves_nothing_out():
     found = check(s1_evidence(whole=True))
     assert (found.verdict, found.problems) == (Verdict.HOLDS, ())
     assert all(head.shown == head.size for head in found.heads)
+
+
+def test_a_whole_file_that_hides_what_an_administration_said_is_not_whole():
+    """A revocation is about no order: its leaf alone would look like one of another order's."""
+
+    def hide(value):
+        leaf = leaf_of(value, 0, 13)
+        del leaf[2]
+        value[4][1] = [ref for ref in value[4][1] if ref != [0, 13]]
+
+    found = check(changed(s1_evidence(whole=True), hide))
+    assert "evidence-not-whole" in [problem.code for problem in found.problems]
+
+
+def test_only_the_history_that_stands_is_evidence(tmp_path):
+    data = after_a_fork(tmp_path)
+    assert check(data).verdict is Verdict.HOLDS
+    forked = forked_desk(tmp_path / "again")
+    ((log, cut),) = forked.space.cuts.items()
+    fork = forked.space.entry(cut.ref).body
+    lies = replace(fork, leaf_a=fork.leaf_b, note_a=fork.note_b, path_a=fork.path_b)
+    lies = replace(lies, leaf_b=fork.leaf_a, note_b=fork.note_a, path_b=fork.path_a)
+    found = verify_evidence.forks.cut_by(cut.ref, lies, forked.space.origin(log), forked.space.key_of(log))
+    assert found is not None
+    with pytest.MonkeyPatch.context() as patch:  # as if the entry had said that the other history stands
+        patch.setattr(verify_evidence.forks, "cut_by", lambda *_: found)
+        assert ("after-fork", f"log {log}") in codes(prove.prove(forked, *forked.record.orders))
 
 
 def test_what_the_partner_has_not_seen_is_told(tmp_path):
