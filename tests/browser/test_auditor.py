@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,10 @@ from tools import auditor
 from tallystick.app import exchange, prove, redact, write
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical, signing
-from tallystick.core.entries import Kind, Reason, Segment, to_array
+from tallystick.core.entries import BODIES, Kind, Reason, Segment, to_array
+from tallystick.core.findings import FINDINGS, Weight
+from tallystick.core.orders import LIFE
+from tallystick.core.quantity import CURRENCIES, UNITS
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "ed25519.json").read_text())["cases"]
@@ -228,6 +232,28 @@ def test_a_sealed_courier_file_opens_with_its_key(page):
 
 
 # ---- what it is made of
+
+
+def test_its_own_tables_say_what_the_programs_say(page):
+    """They are written twice on purpose; a new kind, unit or finding has to be told to both."""
+    tables = page.evaluate("""() => ({
+      kinds: Object.entries(tallystick.KINDS).map(([kind, [, fields]]) => [Number(kind), fields && fields.length]),
+      void: [...tallystick.VOID], units: tallystick.UNITS, decimals: tallystick.DECIMALS,
+      may: Object.entries(tallystick.MAY).map(([name, [, duties]]) => [name, [...duties].sort((a, b) => a - b)]) })""")
+    fields_of = {int(kind): len(dataclass_fields(body)) for kind, body in BODIES.items()}
+    assert {kind: count or fields_of[kind] for kind, count in tables["kinds"]} == fields_of
+    about_no_order = {"fork-not-shown", "redact-not-possible"}
+    assert set(tables["void"]) | about_no_order == {c for c, w in FINDINGS.items() if w is Weight.VOID} | about_no_order
+    assert {code: decimals for code, (_, decimals) in tables["units"].items()} == {
+        c: u.decimals for c, u in UNITS.items()
+    }
+    assert {code: tables["decimals"].get(code, 2) for code in CURRENCIES} == {
+        c: m.exponent for c, m in CURRENCIES.items()
+    }
+    for name, duties in tables["may"]:
+        kind, _, on = name.partition("/")
+        steps = [step for step in LIFE if step.kind == int(kind) and (not on or int(on) in step.on)]
+        assert duties in [sorted(map(int, step.duties)) for step in steps], name
 
 
 def test_signatures_are_judged_exactly_as_by_the_program(page):
