@@ -39,7 +39,7 @@ def differences(desk: Desk, asked: bytes) -> bytes:
 
     Args:
         desk: The agreement.
-        asked: ``[[log, size, root] …]`` as ``heads`` has it.
+        asked: ``[[log, size, root] …]`` as ``heads`` has it, by ascending log.
 
     Returns:
         ``[[log, size, root, signature, joined leaf hashes] …]``.
@@ -53,13 +53,14 @@ def differences(desk: Desk, asked: bytes) -> bytes:
     rows = canonical.decode(asked)
     if type(rows) is not list or len(rows) > HEADS_MAX:
         raise MalformedBytesError(what="heads")
-    found = []
+    found: list[list[Any]] = []
+    last = -1  # ascending, so that a short question for one log is not answered many times over
     with desk.lock:
         desk.refresh()
         for row in rows:
             match row:
-                case [int(log), int(size), bytes(root)] if log >= 0 and size >= 0 and len(root) == HASH_BYTES:
-                    pass
+                case [int(log), int(size), bytes(root)] if log > last and size >= 0 and len(root) == HASH_BYTES:
+                    last = log
                 case _:
                     raise MalformedBytesError(what="heads")
             head = _signed_head(desk, log)

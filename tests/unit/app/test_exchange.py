@@ -33,7 +33,13 @@ from tallystick.core import bundle as wire
 from tallystick.core import canonical, space
 from tallystick.core.bundle import Range
 from tallystick.core.entries import Entry, Kind
-from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
+from tallystick.core.errors import (
+    LocalError,
+    MalformedBytesError,
+    PeerUnreachableError,
+    RemoteError,
+    StoreUnavailableError,
+)
 from tallystick.core.fold import Fold
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.stores.keys import KeyFolder
@@ -616,6 +622,14 @@ def test_a_malformed_question_about_heads_is_refused(tmp_path: Path, asked: byte
     if asked != b"\x41" * 70_000:
         with pytest.raises(RemoteError):
             forks.look(desk, lambda _body: asked)
+
+
+def test_one_question_about_heads_gets_the_hashes_of_a_log_once(tmp_path: Path):
+    desk = paired(tmp_path, stores=MEMORY).desk("JP")
+    row = [0, 2**40, bytes(32)]
+    assert len(canonical.decode(forks.differences(desk, canonical.encode([row])))) == 1
+    with pytest.raises(MalformedBytesError):
+        forks.differences(desk, canonical.encode([row, row]))
 
 
 # ---- the disk
