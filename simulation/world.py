@@ -29,7 +29,19 @@ from tallystick.core import space as space_module
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, OfficerSigns, Party
 from tallystick.core.bundle import split_sequence
 from tallystick.core.calendar import day_text, parse_day
-from tallystick.core.entries import DETAIL_REMARK, Attest, Draft, Duty, Entry, Grant, Held, Reason, Revoke
+from tallystick.core.entries import (
+    DETAIL_REMARK,
+    Attest,
+    Draft,
+    Duty,
+    Entry,
+    Grant,
+    Held,
+    Reason,
+    Redact,
+    Revoke,
+    Segment,
+)
 from tallystick.core.errors import (
     ActRefusedError,
     GapError,
@@ -428,6 +440,7 @@ class World:
             self._visit: 34,
             self._send_courier: 5,
             self._administer: 1.5,
+            self._erase: 0.5,
             self._light_fuse: 1.2 * self.weather["crash"],
             self._restart: 0.3,
             self._break_link: 0.8 * self.weather["partition"],
@@ -689,6 +702,26 @@ class World:
                     self._sign(home, Draft(grant))
             else:
                 self._sign(home, Draft(self._officer(home, dice.choice(list(Duty)))))
+
+    def _erase(self) -> None:
+        """An administration wants a remark gone; now and then all of them agree that what an entry says must go."""
+        dice = self.dice
+        homes = [seat for seat in self.seats.values() if seat.home]
+        desk = dice.choice(homes).desk
+        entries = [entry for order in desk.record.orders for entry in desk.record.entries_of(order)]
+        if not entries:
+            return
+        target = dice.choice(entries)
+        restated = dice.choice((b"", desk.space.stored(target.ref).core or b""))
+        whole = dice.random() < 0.4
+        wish = Redact(
+            target.ref, int(Segment.CORE | Segment.DETAIL if whole else Segment.DETAIL), Reason.ENTERED_IN_ERROR,
+            restated if whole else b"",
+        )  # fmt: skip
+        for home in homes:
+            if (whole or home.desk.party == target.party) and home.desk.space.size(target.ref.log) > target.ref.index:
+                with self._on(home):
+                    self._sign(home, Draft(wish))
 
     # ---- thieves
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from tallystick.app import forks, rotations, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
-from tallystick.core.bundle import split_sequence
+from tallystick.core.bundle import read_envelope, split_sequence
 from tallystick.core.errors import ForkError, GapError, RemoteError
 from tallystick.core.identity import party_of
 from tallystick.core.space import Admission
@@ -259,8 +260,10 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
     try:
         received = receive(desk, data) if data else received
     except RemoteError:
-        if not forks.is_unknown_to(desk, writer_key):
+        told_all = _told_in(data)  # it may have known of the fork and have lost it, with its disk
+        if not forks.is_unknown_to(desk, writer_key, told_all):
             raise  # else the partner cannot do better before it has heard of the fork, which our answer tells
+        received = Received(told=told_all)
     with desk.lock:
         desk.refresh()
         desk.settle(others)
@@ -276,6 +279,15 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
         if not told and (received.have is not None or not bundles):
             told.append(desk.space.have_only())
         return Reply(b"".join(bundles + told), sizes_digest(desk))
+
+
+def _told_in(data: bytes) -> Mapping[int, int] | None:
+    """Return what the sender of these bundles says it holds; None when it does not say."""
+    with contextlib.suppress(RemoteError):
+        for bundle in reversed(split_sequence(data)):
+            if (have := read_envelope(bundle).have) is not None:
+                return have
+    return None
 
 
 def sync(

@@ -10,7 +10,7 @@ Source: docs/spec/sync.md, "Forks".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tallystick.app.node import Desk
@@ -22,7 +22,7 @@ from tallystick.core.errors import BadSignatureError, LocalError, MalformedBytes
 from tallystick.core.identity import party_of
 from tallystick.core.merkle import HASH_BYTES
 
-SIGNS = frozenset({"bad-signature", "fork", "before-fork", "after-fork"})
+SIGNS = frozenset({"bad-signature", "fork", "before-fork", "after-fork", "malformed-bytes"})
 """Refusals that two histories of one log may be the reason of."""
 LEAVES_MAX = 2**20  # of one log that are compared: 32 MiB of hashes
 HEADS_MAX = 256
@@ -138,10 +138,13 @@ def _is_news(desk: Desk, evidence: Fork) -> bool:
     return cut is None or evidence.index < cut.at
 
 
-def is_unknown_to(desk: Desk, writer_key: bytes) -> bool:
-    """Return whether there is a fork that the node with ``writer_key`` has not acknowledged to know of."""
+def is_unknown_to(desk: Desk, writer_key: bytes, told: Mapping[int, int] | None = None) -> bool:
+    """Return whether there is a fork that the node with ``writer_key`` does not hold the evidence of.
+
+    By the sizes it has ``told``; when it has not, by what it has acknowledged.
+    """
     log = desk.space.log_of(writer_key)
-    known = desk.space.known_by(log) if log is not None else {}
+    known = told if told is not None else desk.space.known_by(log) if log is not None else {}
     return any(known.get(cut.ref.log, 0) <= cut.ref.index for cut in desk.space.cuts.values())
 
 
