@@ -961,6 +961,10 @@ class Space:
         both = min(base.size, branch.size)
         if branch.begin < both and base.tree.leaves(branch.begin, both) != branch.growth.leaves(branch.begin, both):
             raise self._fork(branch, head, key)
+        for block, secret in seal.epoch_keys.items():
+            kept = base.epoch_keys.get(block, secret)
+            if len(kept) == EPOCH_KEY_BYTES and kept != secret and branch.size > base.size:
+                raise wire.malformed(log, block * EPOCH_LEAVES, "epoch key")  # what it opened could not be passed on
         return head
 
     def _fork(self, branch: _Branch, other: Checkpoint, key: bytes) -> ForkError:

@@ -36,7 +36,7 @@ from tallystick.core.errors import (
     WrongSpaceError,
 )
 from tallystick.core.identity import EntryRef, log_id
-from tallystick.core.log import TIME_MAX, StoredLeaf
+from tallystick.core.log import TIME_MAX, CtxLeaf, StoredLeaf, read_leaf
 from tallystick.core.space import SPLIT_ITEMS, Space
 
 KEY = b"k" * 32
@@ -741,3 +741,40 @@ def test_a_small_bundle_cannot_take_much_memory():
         assert tracemalloc.get_traced_memory()[1] < 400 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_second_key_for_a_block_is_refused():
+    """Its acts would be kept beside a key that does not open them: nobody could verify or pass them on."""
+    hq, base, _ = open_books()
+    base.write(IN_BASE, note("kept"))
+    hq.take(base.news(hq.space.sizes()))
+    held = hq.space.size(IN_BASE)
+    base.epoch_key = lambda log, block: bytes([7]) * 32  # the writer takes another key, and says so
+    base.space._logs[IN_BASE].epoch_keys[0] = bytes([7]) * 32
+    base.write(IN_BASE, note("beside"))
+    space, honest = base.space, hq.space
+    items = []
+    for index in range(space.size(IN_BASE)):
+        stored = space.stored(EntryRef(IN_BASE, index))
+        leaf = read_leaf(stored.leaf)
+        if isinstance(leaf, CtxLeaf):
+            items.append(wire.write_ctx(leaf.t, [(log, size) for log, size, _ in leaf.sights]))
+            last = leaf.t
+        elif index < held:  # again, with the salts it had
+            segments = (stored.core, stored.detail, stored.auth)
+            given = [
+                None if x is None else salt
+                for x, salt in zip(segments, honest.salts(EntryRef(IN_BASE, index)), strict=True)
+            ]
+            items.append(wire.write_salted(leaf.kind, leaf.t - last, None, segments, given))
+            last = leaf.t
+        else:
+            items.append(
+                wire.write_act(leaf.kind, leaf.t - last, None, core=stored.core, detail=stored.detail, auth=stored.auth)
+            )
+    size = space.size(IN_BASE)
+    signature = base.sign(IN_BASE, checkpoint.text(space.origin(IN_BASE), size, space.root(IN_BASE, size)))
+    body = wire.write_head([wire.Range(IN_BASE, 0, size)]) + b"".join(items)
+    bundle = wire.write_envelope(space.id, space.codec, body=body, raw=signature + bytes([7]) * 32)
+    with pytest.raises(MalformedBytesError):
+        hq.take(bundle)
