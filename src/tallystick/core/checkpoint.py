@@ -87,6 +87,9 @@ def read_note(data: str, origin_: str, key: bytes) -> Checkpoint:
 
 def _base64(data: str) -> bytes:
     try:
-        return b64decode(data, validate=True)
+        found = b64decode(data, validate=True)
     except (BinasciiError, ValueError):
         raise MalformedBytesError(what="base64") from None
+    if b64encode(found).decode() != data:  # the last letter has bits that mean nothing, and must be nothing
+        raise MalformedBytesError(what="base64")
+    return found
