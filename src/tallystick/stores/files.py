@@ -229,6 +229,8 @@ def _read_heads(folder: Path) -> dict[int, _Head]:
     try:
         version, rows = canonical.decode(_read(path))
         rules.check_format(version, known=_HEADS_REWRITTEN, path=str(path))
+        if not all(type(n) is int and n >= 0 for row in rows for n in (*row[:4], *row[5:])):
+            raise ValueError("not numbers")
         return {
             log: _Head(size, log_bytes, keys_bytes, Checkpoint(*checkpoint) if checkpoint else None, *generation)
             for log, size, log_bytes, keys_bytes, checkpoint, *generation in rows

@@ -60,7 +60,9 @@ def disk_unavailable(error: OSError, path: Path) -> StoreUnavailableError:
 
 
 def check_format(found: int, *, known: int = FORMAT, **where: object) -> None:
-    """Raise StoreUnavailableError ``store-too-new`` when files are in a format that a later program wrote."""
+    """Raise StoreUnavailableError: ``store-too-new`` for a later program's format, ``store-damaged`` for none."""
+    if found < 1:
+        raise StoreUnavailableError("store-damaged", **where, found=found)
     if found > known:
         raise StoreUnavailableError("store-too-new", **where, found=found, known=known)
 
