@@ -31,6 +31,7 @@ from tallystick.core.log import (
     CTX,
     EPOCH_KEY_BYTES,
     EPOCH_LEAVES,
+    NO_SALT,
     NUMBER_MAX,
     SALT_BYTES,
     SEGMENT_MAX,
@@ -549,6 +550,8 @@ def read_salted(
         if one is None and segment is None:
             continue
         if type(one) is not bytes or len(one) != (COMMITMENT_BYTES if segment is None else SALT_BYTES):
+            raise malformed(own, index, "salts")
+        if one == NO_SALT:  # it stands for an erased one where salts are kept
             raise malformed(own, index, "salts")
     if core is not None and type(core) is not list:
         raise malformed(own, index, "core")

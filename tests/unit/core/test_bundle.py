@@ -231,3 +231,15 @@ def test_entries_of_a_forked_log_are_told_by_their_index():
     for back in ([16, 4, None], [17, -1, None], [17, 2**53, None], [17, 4, 0], ["a", 4, None]):
         with pytest.raises(MalformedBytesError):
             wire.read_object(back, 16, 5, {})
+
+
+def test_a_salt_of_zeros_is_refused():
+    """Kept, it would say that the segment was erased: its evidence could not be written."""
+    core = [1]
+    for salt, refused in ((bytes(16), True), (bytes([1]) * 16, False)):
+        value = [21, 0, None, core, None, None, [salt, None, None]]
+        if refused:
+            with pytest.raises(MalformedBytesError):
+                wire.read_salted(value, 17, 1)
+        else:
+            assert wire.read_salted(value, 17, 1)[1] == [salt, None, None]
