@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.readers import CORPUS, READERS
+from tests.fuzz.readers import CORPUS, READERS, ROOM, room
 
 ROOT = Path(__file__).parents[2]
 MEMORY_MB = 1024
@@ -64,10 +64,11 @@ def run(name: str, begin: list[Path], artifacts: Path, *options: str) -> Ran:
         f"-max_len={longest}", f"-rss_limit_mb={MEMORY_MB}", f"-timeout={SECONDS_EACH}", "-print_final_stats=1",
         *options,
     ]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False
-    )
+    with tempfile.TemporaryDirectory(dir=room()) as folder:  # libFuzzer ends a process without any goodbye
+        environment = {**os.environ, ROOM: folder, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
     told = done.stdout + done.stderr
     found = tuple(sorted(artifacts.glob("*")))
     if done.returncode and not found:
@@ -83,17 +84,17 @@ def run(name: str, begin: list[Path], artifacts: Path, *options: str) -> Ran:
     )
 
 
-def keep(name: str, begin: list[Path], room: Path) -> int:
+def keep(name: str, begin: list[Path], place: Path) -> int:
     """Add to the corpus the fewest inputs that reach what the seeds and the corpus do not; return how many."""
     target = corpus_of(name)
     target.mkdir(parents=True, exist_ok=True)
-    seeds = room / "seeds"
+    seeds = place / "seeds"
     seeds.mkdir()
     write_seeds(name, seeds)
     for path in target.iterdir():
         (seeds / path.name).write_bytes(path.read_bytes())
     before = {path.name for path in seeds.iterdir()}
-    run(name, [seeds, *begin], room, "-merge=1")
+    run(name, [seeds, *begin], place, "-merge=1")
     fresh = [path.read_bytes() for path in seeds.iterdir() if path.name not in before]
     room_left = KEPT_ALL - sum(path.stat().st_size for path in target.iterdir())
     kept = 0
@@ -120,8 +121,8 @@ def main() -> int:
     total = bugs = 0
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            room = Path(folder)
-            fresh, begin, artifacts = room / "fresh", room / "begin", room / "found"
+            place = Path(folder)
+            fresh, begin, artifacts = place / "fresh", place / "begin", place / "found"
             for path in (fresh, begin, artifacts):
                 path.mkdir()
             write_seeds(name, begin)
@@ -129,7 +130,7 @@ def main() -> int:
             ran = run(name, [fresh, begin, *corpus], artifacts, f"-max_total_time={each}")
             total += ran.inputs
             bugs += len(ran.found)
-            kept = f", {keep(name, [fresh], room)} kept" if given.keep and ran.new else ""
+            kept = f", {keep(name, [fresh], place)} kept" if given.keep and ran.new else ""
             found = "nothing"
             for path in ran.found:
                 saved = ROOT / "build" / f"fuzz-{name.replace(' ', '-')}-{path.name}"

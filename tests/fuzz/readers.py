@@ -8,7 +8,9 @@ besides lies in ``corpus``.
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -37,6 +39,7 @@ from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
 from tallystick.stores import MemoryStore, files, open_store
 
+ROOM = "TALLYSTICK_FUZZ_ROOM"
 CORPUS = Path(__file__).with_name("corpus")
 
 
@@ -86,12 +89,18 @@ def _listener(dictionary: bytes = b"") -> Space:
 
 @cache
 def _node() -> small.Small:
-    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room()))
-    return small.make(folder)
+    return small.make(_new_folder())
 
 
-def _room() -> str | None:
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+def room() -> str | None:
+    """Return where temporary files go: what ``ROOM`` names (and its maker removes), else memory, if there is a way."""
+    return os.environ.get(ROOM) or ("/dev/shm" if Path("/dev/shm").is_dir() else None)
+
+
+def _new_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=room()))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @cache
@@ -160,7 +169,7 @@ def _exported() -> tuple[Path, dict[str, bytes]]:
 
     from tallystick.cli.main import cli
 
-    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room())) / "export"
+    folder = _new_folder() / "export"
     done = CliRunner().invoke(cli, ["--node", str(_node().japan.settings.folder), "export", str(folder)])
     assert done.exit_code == 0, done.output
     return folder, {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
@@ -323,11 +332,7 @@ def _exported_files() -> Iterator[bytes]:
 
 
 def _databases() -> Iterator[bytes]:
-    folder = Path(tempfile.mkdtemp(prefix="tallystick-fuzz-", dir=_room()))
-    try:
-        yield small.database(_node(), folder / "whole.db").read_bytes()
-    finally:
-        shutil.rmtree(folder)
+    yield small.database(_node(), _new_folder() / "whole.db").read_bytes()
 
 
 def _proofs() -> Iterator[bytes]:
