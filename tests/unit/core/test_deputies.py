@@ -122,6 +122,8 @@ def test_a_deputy_falls_with_whom_it_acts_for() -> None:
     cut = story.logs.revoke(JP, ORDERING, cuts=[(writer_of(JP), relied.ref.index)])
     story.fold.extend([cut])
     assert told(story) == [("warrant-revoked", relied.ref)]
+    (finding,) = [found for found in story.findings if found.code == "warrant-revoked"]
+    assert {"who", "warrant", "post", "revoked"} <= dict(finding.facts).keys()
     assert dict(story.findings[0].facts)["who"] == ORDERING
     assert story.record.grants[JP, acting.ref.index].revoked == revoke.ref
     the_same_in_any_order(story)

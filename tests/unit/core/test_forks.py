@@ -218,6 +218,23 @@ def test_only_the_first_leaf_that_differs_can_be_named():
         assert (forks.cut_by(EntryRef(16, 5), told, origin, key("base")) is not None) is (index == good.index)
 
 
+def test_the_left_of_a_path_is_what_comes_before():
+    """The roots of the subtrees whose sizes are the powers of two that the index is the sum of, smallest first."""
+    tree = Tree()
+    hashes = [leaf_hash(bytes([n])) for n in range(41)]
+    tree.extend(hashes)
+    for size in range(1, 42):
+        for index in range(size):
+            parts, end = [], index
+            while end:
+                begin = end - (end & -end)
+                part = Tree()
+                part.extend(hashes[begin:end])
+                parts.append(part.root())
+                end = begin
+            assert forks._before(index, size, tree.inclusion(index, size)) == parts, (index, size)
+
+
 def test_histories_that_agree_prove_nothing():
     hq, base, _ = open_books()
     base.write(IN_BASE, note("a"), note("b"))
