@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 from random import Random
 
@@ -349,7 +349,7 @@ class World:
         """Everybody exchanges with everybody, undisturbed, until nobody has news."""
         for _ in range(ROUNDS_MAX):
             before = [forks.heads(seat.desk) for seat in seats]
-            for one, other in combinations(seats, 2):
+            for one, other in permutations(seats, 2):
                 try:
                     self._visit_calmly(one, other)
                 except RemoteError as error:
