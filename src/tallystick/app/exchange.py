@@ -263,7 +263,7 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
         told_all = _told_in(data)  # it may have known of the fork and have lost it, with its disk
         if not forks.is_unknown_to(desk, writer_key, told_all):
             raise  # else the partner cannot do better before it has heard of the fork, which our answer tells
-        received = Received(told=told_all)
+        received = Received(told={})  # from the beginning: what it holds may be counted from another history
     with desk.lock:
         desk.refresh()
         desk.settle(others)
