@@ -449,19 +449,22 @@ def head_length(number: int) -> int:
 def read_grown(value: Sequence[Any], own: int, index: int, seen: Mapping[int, int]) -> list[tuple[int, int]]:
     """Return (log, size) of each log that the wire ctx ``value``, at ``index`` of log ``own``, says has grown.
 
+    Where it tells a root (``read_roots``), it tells the size itself: what counts as seen before depends on the fork.
+
     Raises:
         MalformedBytesError: not a ctx, or it names the own log, or one that did not grow.
     """
     flat = value[2]
     if len(value) not in (3, 4) or type(flat) is not list or not flat or len(flat) % 2:
         raise malformed(own, index, "ctx")
+    roots = value[3] if len(value) == 4 and type(value[3]) is list else []
     grown: list[tuple[int, int]] = []
     last = -1
-    for log, growth in zip(flat[::2], flat[1::2], strict=True):
+    for number, (log, growth) in enumerate(zip(flat[::2], flat[1::2], strict=True)):
         if type(log) is not int or type(growth) is not int or log <= last or log == own or growth < 1:
             raise malformed(own, index, "ctx")
         last = log
-        size = seen.get(log, 0) + growth
+        size = growth if number < len(roots) and roots[number] is not None else seen.get(log, 0) + growth
         if size > NUMBER_MAX or log > NUMBER_MAX:
             raise malformed(own, index, "ctx")
         grown.append((log, size))

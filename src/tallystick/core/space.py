@@ -868,7 +868,7 @@ class Space:
                 obj, skip = None, skip + 1
             else:
                 obj, told = wire.read_object(third, own, index, seen), len(third) == 3
-                if told and obj.log not in cuts:
+                if told and not cuts:
                     return self._unexplained(item, obj.log, logs)
                 if obj.log in cuts and obj.log != own and not told:
                     raise ForkError("before-fork", log=obj.log)
@@ -1673,18 +1673,21 @@ def _write_items(log: _Log, part: Range, cuts: Mapping[int, Cut]) -> bytes:
         kind, then, third, *commits = decode_trusted(log.leaves[index])
         dt, t = then - t, then
         if kind == CTX:
-            grown = [(other, size - seen.get(other, 0)) for other, size, _ in third]
-            roots = [root if other in cuts else None for other, _, root in third] if cuts else []
+            # After a fork a writer may count as having seen more, or less, than it knew when it wrote this.
+            told = [other in cuts or size <= seen.get(other, 0) for other, size, _ in third]
+            grown = [
+                (other, size if whole else size - seen.get(other, 0))
+                for (other, size, _), whole in zip(third, told, strict=True)
+            ]
+            roots = [root if whole else None for (_, _, root), whole in zip(third, told, strict=True)]
             items.append(wire.write_ctx(dt, grown, roots))
             seen = log.seen(index)
             continue
         back: tuple[int, int] | tuple[int, int, None] | None = None
         if third is not None:
             other, at = third
-            if other in cuts and other != log.id:
-                back = other, at, None
-            else:
-                back = other, (index if other == log.id else seen.get(other, 0)) - 1 - at
+            distance = (index if other == log.id else seen.get(other, 0)) - 1 - at
+            back = (other, at, None) if other != log.id and (other in cuts or distance < 0) else (other, distance)
         core, detail, auth = log.cores[index], log.details.get(index), log.auths.get(index)
         secret = log.epoch_keys[index // EPOCH_LEAVES]
         if len(secret) == EPOCH_KEY_BYTES and core is not None and not _missing(commits, (core, detail, auth)):

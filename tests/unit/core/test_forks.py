@@ -167,6 +167,22 @@ def test_two_reports_are_one_fork():
     assert meaning(hq) == meaning(ship) == meaning(base)
 
 
+def test_who_followed_one_report_and_then_the_other_can_still_be_read():
+    """Under the first it acknowledged the ship's history; under the second it counts as having seen more than that."""
+    hq, base, ship, _ = told_apart(3, 6, 3)
+    office = Keeper({JP_ADMIN: "root-0"}, hq.space.genesis)
+    office.take(hq.news({}))
+    ours, theirs = evidence_of(hq, ship), evidence_of(ship, hq)
+    ship.write(JP_SHIP, Draft(theirs))
+    settle(hq, ship)
+    hq.write(JP_HQ, note("now I hold what the ship holds", EntryRef(IN_BASE, 2)))
+    assert hq.space.cuts[IN_BASE].ref.log == JP_SHIP
+    office.write(JP_ADMIN, Draft(ours))
+    settle(office, hq, ship, base)
+    assert hq.space.cuts[IN_BASE].ref.log == JP_ADMIN
+    assert meaning(hq) == meaning(ship) == meaning(base) == meaning(office)
+
+
 FLIPS = ("leaf_a", "leaf_b", "note_a", "note_b", "path_a", "path_b", "index")
 
 
