@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.browser, needs_chromium]
 WALKS = (
     ("IN", "", ("/sign-in/",)),
     ("IN", "patel", ("/", "/pier/", "/alarms/", "/findings/", "/findings/?weight=info", "/confirm/", "/api/tokens/")),
-    ("JP", "admin", ("/", "/people/", "/people/warrants/", "/partner/")),
+    ("JP", "admin", ("/", "/people/", "/people/warrants/", "/partner/", "/erasures/")),
     ("JP", "sato", ("/orders/new/",)),
     ("IN", "nair", ("/prices/",)),
 )
@@ -49,6 +49,7 @@ ELSEWHERE = {
     "pier-act": "test_journey",
     "pier-done": "test_journey",
     "partner-confirm": "wants a stranger who knocks",
+    "erase-confirm": "wants a partner's wish: tests/web/test_erasure.py",
 }
 
 
@@ -103,9 +104,18 @@ def pages_of(patterns: Iterable[URLPattern | URLResolver], before: str = "") -> 
             yield str(pattern.name)
 
 
+def erase_form_of(stage: Stage) -> str:
+    """Return the address of the form that erases what the first order's request says."""
+    page = stage.page("JP", "admin")
+    page.goto("/orders/")
+    request = page.eval_on_selector("a[href^='/orders/'][href*='.']", "link => link.getAttribute('href')")
+    stage.close()
+    return f"/erasures/{request.strip('/').partition('/')[2]}/"
+
+
 def test_every_page_hinders_nobody(stage):
     look = Look(stage)
-    for party, login, begin in WALKS:
+    for party, login, begin in (*WALKS, ("JP", "admin", (erase_form_of(stage),))):
         page, bare = stage.page(party, login), stage.page(party, login, javascript=False, width=320)
         todo, asked = list(begin), set(begin)
         while todo:
