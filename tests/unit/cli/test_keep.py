@@ -231,7 +231,7 @@ def test_a_courier_file_is_verified_sealed_and_not(pair, run, tmp_path):
     data = plain.read_bytes()
     for at in (5, 60, len(data) - 40):  # of the agreement, the entries, a signature
         plain.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-        assert run(*somewhere, plain, "--on", evidence).code == 1, at
+        assert run(*somewhere, plain, "--on", evidence).code in (1, 2), at  # 2: what it says now comes after a gap
     assert "code: not-an-age-key" in run(*somewhere, everything, "--key", evidence, "--on", evidence).err
     (pair.folder / everything).write_bytes(everything_bytes[:-1])
     assert run(*somewhere, everything, "--key", key, "--on", evidence).code == 1
