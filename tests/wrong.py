@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 from tests.nodes import agreed, delivered, received
 
+from tallystick.app import attest
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
 from tallystick.core import running
 from tallystick.core.entries import Entry
 from tallystick.core.fold import Fold
 from tallystick.core.identity import EntryRef
+
+DAY = 86_400
 
 
 class WrongFold(Fold):
@@ -44,3 +47,15 @@ def three_orders(director: Director) -> list[EntryRef]:
         director.exchange()
         found.append(director.desk("JP").record.subject_of(accepted))
     return found
+
+
+def diverge(director: Director) -> None:
+    """Let India's program go wrong, a day pass, and both nodes compare."""
+    three_orders(director)
+    break_fold(director.desk("IN"))
+    director.clock.instant += DAY
+    attest.attest_if_due(director.desk("JP"))
+    for _ in range(3):
+        director.exchange()
+        for party in ("JP", "IN"):
+            attest.compare(director.desk(party))

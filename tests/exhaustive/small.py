@@ -18,7 +18,6 @@ from tallystick.app.node import Desk, Node
 from tallystick.cli.demo.director import Director
 from tallystick.core.entries import Draft, Duty, Grant, Kind, Note
 from tallystick.core.identity import EntryRef
-from tallystick.stores.keys import KeyFolder
 
 PAGE_BYTES = 512  # SQLite's least, so that the file is small; what is in it is the same
 
@@ -89,10 +88,6 @@ def courier_file(small: Small) -> courier.CourierFile:
     """Return what India's courier carries to Japan: everything there is."""
     desk = small.india.desk()
     return courier.write(small.india, desk, courier.partner(small.india, desk), everything=True)
-
-
-def keys_of(node: Node) -> KeyFolder:
-    return KeyFolder(node.settings.keys_folder)
 
 
 def desk_copy(desk: Desk, **changes: object) -> Desk:

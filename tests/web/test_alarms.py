@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.nodes import agreed, delivered
 from tests.web.conftest import Stage, text_of
-from tests.wrong import break_fold, three_orders
+from tests.wrong import diverge, three_orders
 
 from tallystick.app import alarms, attest, exchange
 from tallystick.cli.demo.director import Director
@@ -39,15 +39,8 @@ def fork(stage: Stage, folder: Path) -> int:
     return copy.desk().space.log_of(copy.keys.public("writer"))
 
 
-def diverge(director: Director) -> None:
-    three_orders(director)
-    break_fold(director.desk("IN"))
-    director.clock.instant += DAY
-    attest.attest_if_due(director.desk("JP"))
-    for _ in range(3):
-        director.exchange()
-        for party in ("JP", "IN"):
-            attest.compare(director.desk(party))
+def diverge_and_name_it(director: Director) -> None:
+    diverge(director)
     jp, india = director.desk("JP"), director.desk("IN")
     attest.name_order(jp, india.log, lambda asked: attest.answer(india, asked))
 
@@ -90,7 +83,7 @@ def test_both_sides_show_the_fork(stage: Stage, tmp_path: Path):
 
 
 def test_a_divergence_names_the_order_and_leads_to_it(stage: Stage):
-    diverge(stage.director)
+    diverge_and_name_it(stage.director)
     desk = stage.director.desk("JP")
     (alarm,) = alarms.standing(desk)
     browser = stage.browser("JP", "ito")
@@ -103,7 +96,7 @@ def test_a_divergence_names_the_order_and_leads_to_it(stage: Stage):
 
 
 def test_an_administrator_puts_an_alarm_away_and_others_cannot(stage: Stage):
-    diverge(stage.director)
+    diverge_and_name_it(stage.director)
     desk = stage.director.desk("JP")
     (alarm,) = alarms.standing(desk)
     assert stage.browser("JP", "ito").post("/alarms/seen", {"alarm": alarm.id}).status_code == 403
@@ -132,7 +125,7 @@ def test_the_partner_page_says_when_both_came_to_the_same(stage: Stage):
 
 
 def test_a_person_without_duties_is_not_told(stage: Stage):
-    diverge(stage.director)
+    diverge_and_name_it(stage.director)
     browser = stage.somebody("JP")
     assert browser.get("/alarms/").status_code == 404
     assert "comes to another record" not in text_of(browser.get("/"))

@@ -268,11 +268,6 @@ class Record:
         return tuple(sorted(self._buckets[bucket].files))
 
     @cached_property
-    def desk_digest(self) -> bytes:
-        """SHA-256 over the findings that are told beside the orders."""
-        return hashlib.sha256(canonical.encode_trusted([plain(finding) for finding in self._desk_findings])).digest()
-
-    @cached_property
     def digest(self) -> bytes:
         """SHA-256 over states, postings and findings: equal on two nodes exactly when they mean the same."""
         desk = [plain(finding) for finding in self._desk_findings]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.nodes import MEMORY, paired, request
-from tests.wrong import break_fold, three_orders
+from tests.wrong import break_fold, diverge, three_orders
 
 from tallystick.app import alarms, attest, exchange
 from tallystick.app.alarms import Alarm, Sort
@@ -22,17 +22,6 @@ DAY = 86_400
 @pytest.fixture
 def director(tmp_path: Path) -> Director:
     return paired(tmp_path, stores=MEMORY)
-
-
-def diverge(director: Director) -> None:
-    three_orders(director)
-    break_fold(director.desk("IN"))
-    director.clock.instant += DAY
-    attest.attest_if_due(director.desk("JP"))
-    for _ in range(3):
-        director.exchange()
-        for party in ("JP", "IN"):
-            attest.compare(director.desk(party))
 
 
 def words(alarm: Alarm) -> str:
