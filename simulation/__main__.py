@@ -12,7 +12,8 @@ import time
 from collections import Counter
 
 from simulation.laws import InvariantBroken
-from simulation.world import Tally, World
+from simulation.tally import Tally
+from simulation.world import World
 
 YEAR = 365.25 * 86_400
 

@@ -27,6 +27,7 @@ from tallystick.stores.node import wire_dictionary
 WRITES = (
     "create_space", "append", "put_waiting", "drop_waiting", "set_aside", "remember", "put_peer", "remove_peer",
 )  # fmt: skip
+HOUR, DAY = 3600, 86_400
 NOWHERE = Path("/nonexistent")  # a simulated node has no folder
 
 
@@ -238,7 +239,7 @@ class SqliteDisk(Disk):
     cut_at = "within"
 
     def __init__(self, folder: Path, dice: Random, first: dict[str, bytes] | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._dice = dice
         self._wreck: dict[str, bytes] = first or {}
         super().__init__(None)
@@ -274,7 +275,7 @@ class SqliteDisk(Disk):
     def rise(self) -> None:
         if self.inner is not None:
             self.inner.close()
-        self._path = Path(tempfile.mkdtemp(dir=self._folder)) / "node.db"
+        self._path = Path(tempfile.mkdtemp(dir=self.folder)) / "node.db"
         for ending, data in self._wreck.items():
             Path(f"{self._path}{ending}").write_bytes(data)
         self.inner = open_store(f"sqlite:///{self._path}")
@@ -285,11 +286,11 @@ class SqliteDisk(Disk):
         return path.read_bytes()
 
     def beside(self) -> SqliteDisk:
-        return SqliteDisk(self._folder, Random(self._dice.getrandbits(64)), {"": self.image()})
+        return SqliteDisk(self.folder, Random(self._dice.getrandbits(64)), {"": self.image()})
 
     def put_back(self, image: bytes) -> SqliteDisk:
         self.close()
-        return SqliteDisk(self._folder, self._dice, {"": image})
+        return SqliteDisk(self.folder, self._dice, {"": image})
 
 
 def _sector(data: bytes, number: int) -> bytes:

@@ -76,14 +76,14 @@ def _law_broken(seeds: range = range(2_000, 2_020)) -> str:
 
 def test_a_disk_that_forgets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that says "written" and loses the last leaf with the power."""
-    rise = World._rise
+    rise = World.rise
 
     def forgetful(self: World, seat: machines.Seat) -> None:
         for leaves in seat.disk.inner._shelves[seat.space].logs.values():
             del leaves[-1:]
         rise(self, seat)
 
-    monkeypatch.setattr(World, "_rise", forgetful)
+    monkeypatch.setattr(World, "rise", forgetful)
     assert _law_broken(range(2_000, 2_040)) in {"I15", "no surprise"}  # its log may not even open
 
 
