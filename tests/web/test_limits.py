@@ -78,6 +78,9 @@ def asked(address: str, told: str = "") -> object:
         ("10.0.0.1", "10.0.0.2", "198.51.100.1", "10.0.0.2"),  # not our proxy
         ("10.0.0.1", "10.0.0.1", "unknown", "10.0.0.1"),
         ("10.0.0.1", "10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", "::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),  # IPv4 at a node that listens on [::]
+        ("", "::ffff:192.0.2.7", "", "192.0.2.7"),
+        ("2001:DB8::1", "2001:db8::1", "198.51.100.1", "198.51.100.1"),
     ],
 )
 def test_who_asks(proxy, address, told, found):
@@ -96,6 +99,7 @@ def test_an_ipv6_network_counts_as_one():
     assert network_of(asked("2001:db8:1:2::1")) == network_of(asked("2001:db8:1:2:ffff::9")) == "2001:db8:1:2::/64"
     assert network_of(asked("2001:db8:1:3::1")) != network_of(asked("2001:db8:1:2::1"))
     assert network_of(asked("192.0.2.7")) == "192.0.2.7"
+    assert network_of(asked("::ffff:192.0.2.7")) == "192.0.2.7", "not all of IPv4 as one"
     assert network_of(asked("")) == ""
 
 

@@ -1,13 +1,15 @@
 """The door: one-time links, passwords, passkeys, and what is asked again before signing."""
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import include, path
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
@@ -198,6 +200,20 @@ def test_too_many_failures_from_an_address_close_the_door_for_that_address(make_
         sign_in(Client(REMOTE_ADDR="10.0.0.1"), f"name{number}", "wrong")
     assert sign_in(Client(REMOTE_ADDR="10.0.0.1"), "sato", PASSWORD).status_code == 429
     assert sign_in(Client(REMOTE_ADDR="10.0.0.2"), "sato", PASSWORD).status_code == 302
+
+
+def test_behind_a_proxy_the_door_closes_for_who_guesses_and_not_for_all(make_person, door_clock, monkeypatch):
+    monkeypatch.setattr(service, "FAILS_PER_ADDRESS", 3)
+    make_person("sato")
+    with override_settings(NODE=replace(settings.NODE, proxy="10.0.0.1")):
+        guesser, officer = (
+            Client(REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": address})
+            for address in ("203.0.113.9", "198.51.100.1")
+        )
+        for number in range(3):
+            sign_in(guesser, f"name{number}", "wrong")
+        assert sign_in(guesser, "sato", PASSWORD).status_code == 429
+        assert sign_in(officer, "sato", PASSWORD).status_code == 302
 
 
 def test_failures_are_kept_without_names(client, make_person):

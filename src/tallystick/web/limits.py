@@ -118,23 +118,30 @@ def address_of(request: HttpRequest) -> str:
     Behind the proxy that the setting ``proxy`` names, it is the last one in X-Forwarded-For, which that proxy wrote;
     whatever stands before it, or comes from elsewhere, the asker may have written.
     """
-    address: str = request.META.get("REMOTE_ADDR", "")
-    if settings.NODE.proxy and address == settings.NODE.proxy:
-        told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        try:
-            return str(ipaddress.ip_address(told))
-        except ValueError:
-            return address
+    address = _plain(request.META.get("REMOTE_ADDR", ""))
+    if settings.NODE.proxy and address == _plain(settings.NODE.proxy):
+        told = _plain(request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip())
+        return told if _read(told) is not None else address
     return address
 
 
 def network_of(request: HttpRequest) -> str:
     """Return whom to count as one: the address, or the /64 of an IPv6 address, which one household has whole."""
     address = address_of(request)
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv6Address):
+    if isinstance(found := _read(address), ipaddress.IPv6Address):
         return str(ipaddress.ip_network((found, 64), strict=False))
     return address
+
+
+def _plain(address: str) -> str:
+    """Return the one spelling of an address; an IPv4 address that came in at an IPv6 socket is an IPv4 address."""
+    found = _read(address)
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return str(mapped or found or address)
+
+
+def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(address)
+    except ValueError:
+        return None

@@ -28,7 +28,7 @@ from tallystick.app.ids import token
 from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.core.warrants import duties_in_conflict
-from tallystick.web.limits import address_of
+from tallystick.web.limits import address_of, network_of
 from tallystick.web.people.models import Appointment, FailedSignIn, Passkey, Person, Session, SigningKey, SignInLink
 from tallystick.web.people.sessions import SessionStore, digest
 from tallystick.web.watch import ring
@@ -290,10 +290,9 @@ def safe_next(request: HttpRequest, address: str | None) -> str:
 
 def _subjects(request: HttpRequest, username: str) -> tuple[tuple[str, int], tuple[str, int]]:
     """Digests of name and address, with how often each may fail. A name may be a password typed in the wrong box."""
-    address = request.META.get("REMOTE_ADDR", "")
     return (
         (salted_hmac("sign-in name", username.strip().lower(), algorithm="sha256").hexdigest(), FAILS_PER_NAME),
-        (salted_hmac("sign-in address", address, algorithm="sha256").hexdigest(), FAILS_PER_ADDRESS),
+        (salted_hmac("sign-in address", network_of(request), algorithm="sha256").hexdigest(), FAILS_PER_ADDRESS),
     )
 
 
