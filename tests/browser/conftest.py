@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from tests.browser import stage as staging
+
+expect.set_options(timeout=staging.PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

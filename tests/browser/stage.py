@@ -167,7 +167,8 @@ def _axe() -> str:
 
 
 def hindrances(page: Page) -> list[str]:
-    """Return what axe finds that hinders people on the page as it is now: the rule, how bad, and where."""
+    """Return what axe finds that hinders people on the page once it is there whole: the rule, how bad, and where."""
+    page.wait_for_load_state()
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe())
     found = page.evaluate("""

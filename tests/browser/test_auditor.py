@@ -46,7 +46,13 @@ def window(browser, *, width=1280, height=900, scheme="light"):
     page.on("pageerror", lambda error: page.told.append(str(error)))
     page.on("request", lambda request: page.told.append(request.url) if request.url != auditor.PAGE.as_uri() else None)
     page.goto(auditor.PAGE.as_uri())
+    ready(page)
     return page
+
+
+def ready(page):
+    """Wait until the page takes files, which it says by saying nothing."""
+    page.wait_for_function("document.getElementById('state').textContent === ''")
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,7 @@ def file(name, data):
 def judged(page, *files):
     """Give files to the page; return its verdict, and (code, where) of what it found."""
     page.reload()
+    ready(page)
     page.set_input_files("#file", [file(f"{number}.evidence", data) for number, data in enumerate(files)])
     page.wait_for_selector("#verdict")
     found = page.eval_on_selector_all(
@@ -219,7 +226,9 @@ def test_a_sealed_courier_file_opens_with_its_key(page):
     data, genesis = bundles()
     identity = pyrage.x25519.Identity.generate()
     page.reload()
+    ready(page)
     page.set_input_files("#file", [file("genesis.cbor", genesis)])
+    page.wait_for_function("document.getElementById('state').textContent.includes('at hand now')")
     page.set_input_files("#file", [file("news.lmc.age", pyrage.encrypt(data, [identity.to_public()]))])
     page.fill("#secret", str(pyrage.x25519.Identity.generate()))
     page.keyboard.press("Enter")

@@ -75,7 +75,8 @@ class Journey:
         until(page, lambda: link.count() > 0, f"{act!r} is open to {login}")
         if not link.is_visible():
             page.get_by_text("What else you can do").click()
-        link.click()
+        with page.expect_navigation():
+            link.click()
         return page
 
     def sign(self, page: Page, kind: str, *shown: str) -> None:

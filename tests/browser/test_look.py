@@ -71,7 +71,7 @@ class Look:
         page.emulate_media(color_scheme="dark")
         self.found += [*hindrances(page), *too_wide(page)]
         bare.goto(path)
-        if said(bare) != said(page):
+        if are_apart(page, bare):
             self.found.append(f"{path} says something else without JavaScript")
         return list(links_of(page))
 
@@ -79,6 +79,16 @@ class Look:
 def said(page: Page) -> list[str]:
     """Return what the page says, but for the buttons that copy: a comfort of JavaScript."""
     return [line for line in page.locator("main").inner_text().splitlines() if line != "Copy the whole of it"]
+
+
+def are_apart(page: Page, bare: Page) -> bool:
+    """Whether two windows say different things, also when loaded again: a minute or a visit may lie between them."""
+    for _ in range(3):
+        if said(page) == said(bare):
+            return False
+        page.reload()
+        bare.reload()
+    return True
 
 
 def kind_of(path: str) -> str:
