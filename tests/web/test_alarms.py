@@ -64,6 +64,7 @@ def test_a_fork_is_told_in_plain_words_with_both_signed_notes(stage: Stage, tmp_
     text = text_of(page)
     assert "Two histories of one log" in text
     assert "Stop relying on that writer" in text
+    assert "are the same in both" in text, "a picture of where they part"
     desk = stage.director.desk("JP")
     (alarm, refused) = alarms.standing(desk)
     for name in ("history-a", "history-b"):
@@ -76,10 +77,14 @@ def test_a_fork_is_told_in_plain_words_with_both_signed_notes(stage: Stage, tmp_
         assert browser.get(path).status_code == 404
 
 
-def test_both_sides_show_the_fork(stage: Stage, tmp_path: Path):
-    fork(stage, tmp_path)
+def test_both_sides_show_the_fork_and_whose_it_is_is_told_how_to_go_on(stage: Stage, tmp_path: Path):
+    log = fork(stage, tmp_path)
     stage.director.exchange()
-    assert "Two histories of one log" in text_of(stage.browser("IN", "patel").get("/alarms/"))
+    text = text_of(stage.browser("IN", "patel").get("/alarms/"))
+    assert "Two histories of one log" in text
+    assert f"Our own log {log}" in text
+    assert "warrant rotate-writer" in text
+    assert "Stop relying" not in text
 
 
 def test_a_divergence_names_the_order_and_leads_to_it(stage: Stage):

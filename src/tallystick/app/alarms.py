@@ -20,6 +20,7 @@ from tallystick.app import attest, health, redact, withheld
 from tallystick.app.attest import Divergence
 from tallystick.app.node import Desk
 from tallystick.app.ports import Aside
+from tallystick.core import checkpoint
 from tallystick.core.entries import Fork
 from tallystick.core.errors import LocalError
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
@@ -36,7 +37,7 @@ class Sort(StrEnum):
     ERASURE = "erasure"  # a partner asks to erase something, and waits for this party
 
 
-FORK_CODES: Mapping[str, str] = MappingProxyType({"shown": "fork"})
+FORK_CODES: Mapping[str, str] = MappingProxyType({"theirs": "fork-theirs", "ours": "fork-ours"})
 DIVERGENCE_CODES: Mapping[str, str] = MappingProxyType({
     "not compared": "divergence",
     "orders": "divergence-order",
@@ -136,16 +137,19 @@ def _forks(desk: Desk) -> Iterator[Alarm]:
         entry = desk.space.entry(cut.ref)
         assert isinstance(entry.body, Fork)
         party = _code(desk, party_of(log))
+        key = desk.space.key_of(log)
+        assert key is not None  # a fork is proved by the log's key
         yield Alarm(
             id=f"fork-{log}",
             sort=Sort.FORK,
-            code=FORK_CODES["shown"],
+            code=FORK_CODES["ours" if party_of(log) == desk.party else "theirs"],
             at=entry.t,
             party=party,
             facts={
                 "log": log,
                 "index": cut.at,
                 "stands": cut.stands,
+                "other": checkpoint.read_note(entry.body.note_b, desk.space.origin(log), key).size,
                 "party": party,
                 "writer": _writer(desk, log),
             },

@@ -879,6 +879,18 @@ _REMOTE = {
 }
 
 _ALARMS = {
+    "fork-theirs": Message(
+        "{writer} of {party} signed two histories of its log {log}. The first {stands} leaves stand; nothing after "
+        "them counts.",
+        "Stop relying on that writer and call its administrator: a new writer has to be granted. Delete nothing.",
+    ),
+    "fork-ours": Message(
+        "Our own log {log}, written by {writer}, has two histories, both signed with its key. The first {stands} "
+        "leaves stand; nothing after them counts.",
+        "Find out whether an old copy of the node was put back, or its key was taken. Write with a new key (tallystick "
+        "warrant rotate-writer, or recover ask where the root key is elsewhere); then write again what did not count. "
+        "Delete nothing.",
+    ),
     "divergence": Message(
         "The node {writer} of {party} holds the same entries as this one and comes to another record. One of the two "
         "programs is wrong.",

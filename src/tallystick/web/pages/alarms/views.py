@@ -40,15 +40,22 @@ TITLES: Mapping[Sort, Word] = MappingProxyType({
 })  # fmt: skip
 
 
-MEANINGS: Mapping[Sort, Word] = MappingProxyType({
-    Sort.FORK: gettext_lazy(
+_BETWEEN_PROGRAMS = gettext_lazy(
+    "The signed entries are the same on both nodes, and no partner can bring this about by what they sign."
+)
+MEANINGS: Mapping[str, Word] = MappingProxyType({
+    "fork-theirs": gettext_lazy(
         "This writer signed one history for us and another for somebody else. It may have lied, its key may have been "
         "copied, or its node wrote on after it was put back from a backup. The two signed notes prove it to everybody."
     ),
-    Sort.DIVERGENCE: gettext_lazy(
-        "The signed entries are the same on both nodes, and no partner can bring this about by what they sign."
+    "fork-ours": gettext_lazy(
+        "Partners were shown different histories. The two signed notes prove it to everybody, and every node comes to "
+        "the same record from them."
     ),
-    Sort.WITHHELD: gettext_lazy("A node like ours acknowledges what it was given before it signs anything else."),
+    **dict.fromkeys(alarms.DIVERGENCE_CODES.values(), _BETWEEN_PROGRAMS),
+    "acknowledgement-withheld": gettext_lazy(
+        "A node like ours acknowledges what it was given before it signs anything else."
+    ),
 })  # fmt: skip
 
 
@@ -74,7 +81,7 @@ def row_of(here: Here, alarm: Alarm) -> Row:
     return Row(
         alarm=alarm,
         title=TITLES[alarm.sort],
-        meaning=MEANINGS.get(alarm.sort, ""),
+        meaning=MEANINGS.get(alarm.code, ""),
         told=messages.message(alarm.code, alarm.facts),
         facts=tuple(_facts(alarm)),
         number=order.number if order is not None else "",
@@ -98,9 +105,6 @@ def _facts(alarm: Alarm) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
     if "writer" in facts:
         found.append((_("Writer"), facts["writer"]))
-    if alarm.sort is Sort.FORK:
-        found.append((_("They part at"), f"{facts.get('log')}.{facts.get('index')}"))
-        found.append((_("What stands"), _("the first %(leaves)s leaves") % {"leaves": facts.get("stands", "?")}))
     if alarm.sort is Sort.DIVERGENCE:
         found.append((_("Noticed at attestation"), str(alarm.entry)))
     if alarm.sort is Sort.FORK:
