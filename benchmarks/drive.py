@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from benchmarks import corpus as c
 from benchmarks.corpus import Corpus
 from tallystick.core import signing
+from tallystick.core.admission import Admission
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
 from tallystick.core.entries import Adopt, Draft
 from tallystick.core.identity import EntryRef, log_id
-from tallystick.core.space import Admission, Space
+from tallystick.core.space import Space
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Node:
 
     def acknowledge(self, now: int) -> None:
         log = self.logs[0]
-        admission = self.space.acknowledge(log, now, self._epoch_key(log))
+        admission = self.space.acknowledge(log, now)
         if admission is not None:
             self.space.apply(admission)
 

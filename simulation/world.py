@@ -19,7 +19,7 @@ from simulation.machines import DAY, HOUR, Crash, Seat, Time
 from simulation.tally import Tally, count_world, signature_of
 from simulation.traffic import Letter
 from tallystick.app import exchange
-from tallystick.core import space as space_module
+from tallystick.core import composing
 from tallystick.core.calendar import day_text, parse_day
 from tallystick.core.errors import (
     StoreUnavailableError,
@@ -105,13 +105,13 @@ class World:
     @contextmanager
     def _module_limits(self) -> Iterator[None]:
         """Some worlds split everything into many small bundles."""
-        kept = space_module.SPLIT_ITEMS, exchange.POST_BYTES
+        kept = composing.SPLIT_ITEMS, exchange.POST_BYTES
         if self.small_bundles:
-            space_module.SPLIT_ITEMS, exchange.POST_BYTES = 5, 500
+            composing.SPLIT_ITEMS, exchange.POST_BYTES = 5, 500
         try:
             yield
         finally:
-            space_module.SPLIT_ITEMS, exchange.POST_BYTES = kept
+            composing.SPLIT_ITEMS, exchange.POST_BYTES = kept
 
     def _step(self) -> None:
         self.tally.steps += 1

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable
 
 from tallystick.core import signing
+from tallystick.core.admission import Admission
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
 from tallystick.core.entries import Adopt, Draft, Duty, Grant, Note
 from tallystick.core.identity import EntryRef, log_id
-from tallystick.core.space import Admission, Space
+from tallystick.core.space import Space
 
 START = 1_767_225_600  # 2026-01-01 00:00 UTC
 DICTIONARY = b"JPYOK INYOK 9140012345678 F-76 diesel L15 remark" * 8
@@ -82,7 +83,7 @@ class Keeper:
 
     def acknowledge(self, log: int) -> bool:
         self.now += 60
-        admission = self.space.acknowledge(log, self.now, lambda block: self.epoch_key(log, block))
+        admission = self.space.acknowledge(log, self.now)
         if admission is None:
             return False
         self.space.apply(admission)

@@ -15,10 +15,10 @@ from tests.unit.stores.keeping import checkpoint, growth, leaf, postgres_schema,
 
 from tallystick.app import ports
 from tallystick.app.ports import Aside, Loaded, Peer, PeerStatus, Store, Waiting
+from tallystick.core.admission import Admission, Erase
 from tallystick.core.entries import Segment
 from tallystick.core.errors import HeadMovedError, LocalError, TooLargeError
 from tallystick.core.log import StoredLeaf
-from tallystick.core.space import Admission, Erase
 from tallystick.stores import MemoryStore, files, open_store, rules
 
 GENESIS = b"the terms of Japan and India"

@@ -29,8 +29,7 @@ from tallystick.app.node import Desk
 from tallystick.app.prove import prove
 from tallystick.app.verify import audit
 from tallystick.core import bundle as wire
-from tallystick.core import canonical, checkpoint, log
-from tallystick.core import space as space_module
+from tallystick.core import canonical, checkpoint, held, log, reading
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import BODIES, Unreadable, from_array, to_array
 from tallystick.core.errors import LocalError, RemoteError, StoreError
@@ -140,11 +139,11 @@ def _body(data: bytes) -> None:
         bytes(64) + b"".join(keys.get((part.log, block), bytes(32)) for block in wire.new_blocks(part))
         for part in ranges
     )
-    checked, space_module.verify = space_module.verify, lambda *_: True
+    checked, reading.verify = reading.verify, lambda *_: True
     try:
         admission = space.read(canonical.encode_trusted([1, space.id[:4], 0, data, raw]))
     finally:
-        space_module.verify = checked
+        reading.verify = checked
     space.apply(admission)
     fold = Fold(space.genesis)
     fold.extend(space.acts())
@@ -221,12 +220,12 @@ def _heads_asked(data: bytes) -> None:
 
 def _heads_answered(data: bytes) -> None:
     """Another history of a log, by someone who holds its key: every check but the signature's."""
-    checked, space_module.verify = space_module.verify, lambda *_: True
+    checked, held.verify = held.verify, lambda *_: True
     try:
         if forks.look(_desk_in_memory(), lambda _asked: data):
             _desk_in_memory.cache_clear()
     finally:
-        space_module.verify = checked
+        held.verify = checked
 
 
 def _digests_asked(data: bytes) -> None:

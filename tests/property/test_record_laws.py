@@ -181,7 +181,7 @@ def test_every_order_of_arrival_gives_one_record(story, random):
     assert all(one == digests[0] for one in digests)
     for entry in listeners[0].space.acts():
         for other, size in entry.seen.items():  # nobody has seen what comes after it in the order everybody reads
-            assert listeners[0].space._logs[other].lamport(size - 1) < entry.lamport
+            assert listeners[0].space.logs[other].lamport(size - 1) < entry.lamport
     stored = Space.restore(
         listeners[0].space.genesis,
         [
@@ -189,7 +189,7 @@ def test_every_order_of_arrival_gives_one_record(story, random):
             for log_, size in reversed(listeners[0].space.sizes().items())
             for n in range(size)
         ],
-        {(one.id, block): key for one in listeners[0].space._logs.values() for block, key in one.epoch_keys.items()},
+        {(one.id, block): key for one in listeners[0].space.logs.values() for block, key in one.epoch_keys.items()},
         {log_: listeners[0].space.checkpoint(log_) for log_ in listeners[0].space.sizes()},
         verify=True,
     )
@@ -301,7 +301,7 @@ def test_changed_stores_are_refused_by_name(data):
     """The offline verifier reads foreign folders: whatever is in them, it names what is wrong."""
     hq = record_story()[0].space
     leaves = sorted(stored_leaves(b""), key=lambda leaf: leaf[:2])
-    keys = {(one.id, block): key for one in hq._logs.values() for block, key in one.epoch_keys.items()}
+    keys = {(one.id, block): key for one in hq.logs.values() for block, key in one.epoch_keys.items()}
     at = data.draw(st.integers(0, len(leaves) - 1))
     field = data.draw(st.sampled_from(("leaf", "core", "detail", "auth")))
     value = getattr(leaves[at], field)

@@ -122,7 +122,7 @@ def test_a_wrong_posting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_bundle_taken_without_its_signature_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tallystick.core import space as space_module
+    from tallystick.core import reading
 
-    monkeypatch.setattr(space_module, "verify", lambda _key, _text, _signature: True)
+    monkeypatch.setattr(reading, "verify", lambda _key, _text, _signature: True)
     assert _law_broken(range(2_000, 2_040)) in {"I6", "I1", "I22", "no surprise"}

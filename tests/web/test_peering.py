@@ -21,7 +21,7 @@ from tallystick.app import exchange, pairing, warrants, write
 from tallystick.app.exchange import SyncResult
 from tallystick.app.ports import KNOCKS_MAX, Peer, PeerStatus
 from tallystick.cli.demo.director import AGREEMENT, Director, instant
-from tallystick.core import canonical, space
+from tallystick.core import canonical, composing
 from tallystick.core.entries import Kind, Reason
 from tallystick.core.errors import InvariantError, LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 from tallystick.stores import MemoryStore
@@ -366,7 +366,7 @@ def test_news_of_many_bundles_go_in_several_requests(director: Director, door: D
     for _ in range(6):
         delivered(director, accepted, "10")
         director.act("JP", Kind.NOTE, accepted, by="tanaka")
-    monkeypatch.setattr(space, "SPLIT_ITEMS", 2)
+    monkeypatch.setattr(composing, "SPLIT_ITEMS", 2)
     monkeypatch.setattr(exchange, "POST_BYTES", 1)
 
     assert isinstance(go(director, line), SyncResult)

@@ -19,11 +19,12 @@ from enum import StrEnum
 from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.core import canonical
+from tallystick.core.admission import Admission
 from tallystick.core.entries import LOGS_MAX, Attest, Draft, Entry, Fork, Held, Kind, Redact
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError
 from tallystick.core.fold import BUCKETS, PROFILE, Record
 from tallystick.core.identity import EntryRef
-from tallystick.core.space import Admission, Space
+from tallystick.core.space import Space
 
 DAY = 86_400  # seconds
 ATTEST_SECONDS = DAY  # between two attestations of a node: about 100 bytes a day

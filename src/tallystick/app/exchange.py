@@ -12,10 +12,10 @@ from tallystick.app import forks, rotations, timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import PeerBook, PeerStatus
 from tallystick.core import canonical
+from tallystick.core.admission import Admission
 from tallystick.core.bundle import read_envelope, split_sequence
 from tallystick.core.errors import ForkError, GapError, RemoteError
 from tallystick.core.identity import party_of
-from tallystick.core.space import Admission
 
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
 LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})  # those we exchange with
@@ -179,7 +179,7 @@ def acknowledge(desk: Desk) -> None:
     """Write down what is durably stored of the others, if it says something new."""
     if desk.log in desk.space.cuts:
         return  # nothing more can be written there
-    desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now(), desk.epoch_key(desk.log)))
+    desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now()))
 
 
 def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True) -> list[bytes]:

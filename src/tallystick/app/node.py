@@ -18,6 +18,7 @@ from tallystick.app.ports import Clock, EntryStore, HighWater, Ids, KeyRing, Sto
 from tallystick.app.restored import Restored, Why
 from tallystick.app.settings import NodeSettings
 from tallystick.core import canonical, invariants
+from tallystick.core.admission import Admission
 from tallystick.core.agreement import Genesis
 from tallystick.core.errors import (
     BadSignatureError,
@@ -31,7 +32,7 @@ from tallystick.core.errors import (
 )
 from tallystick.core.fold import Fold, Record
 from tallystick.core.identity import EntryRef, grant_of, log_id
-from tallystick.core.space import Admission, Space
+from tallystick.core.space import Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about

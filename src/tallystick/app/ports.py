@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from tallystick.core.admission import Admission
     from tallystick.core.checkpoint import Checkpoint
     from tallystick.core.log import StoredLeaf
-    from tallystick.core.space import Admission
 
 WAITING_BUNDLES_MAX = 1_000  # per agreement: three years of a node that sends daily while we wait for one lost file
 WAITING_BYTES_MAX = 64 * 2**20  # per agreement: what one bundle may be at most when it is unpacked

@@ -13,12 +13,12 @@ from tallystick.app import timekeeping
 from tallystick.app.node import Desk
 from tallystick.app.ports import OfficerKey
 from tallystick.core import cose
+from tallystick.core.admission import Admission
 from tallystick.core.entries import ADMIN_KINDS, Draft, Entry, ShapeError, check
 from tallystick.core.errors import ActRefusedError, LocalError
 from tallystick.core.fold import Trial
 from tallystick.core.identity import EntryRef
 from tallystick.core.signing import readable_id
-from tallystick.core.space import Admission
 
 MINUTE = 60
 OWN_SECONDS = 86_400  # an officer's signature made elsewhere names its time; an older one would date the act back

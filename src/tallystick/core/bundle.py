@@ -11,7 +11,8 @@
 epoch key of every index in the range that is a multiple of 256; zeros where there is none, because the block has no act
 yet, or its key was given up with an erased segment: then its acts bring their salts.
 
-Decides the envelope, the codecs, the limits and the reading of items. Leaves to ``space`` what the items mean.
+Decides the envelope, the codecs, the limits and the reading of items. Leaves to ``reading`` and ``composing``
+what the items mean.
 
 Source: docs/spec/wire.md.
 """

@@ -1,8 +1,8 @@
 """What the administrations asked to erase, and from when on it is erased.
 
 Decides which segments of an entry are gone for everybody, and what is read in place of an erased core: a pure function
-of the REDACT acts about it, in whatever order they come. ``space`` asks it what to erase, ``fold`` how to read. Leaves
-to stores and files that the bytes are really gone.
+of the REDACT acts about it, in whatever order they come. ``admission`` asks it what to erase, ``fold`` how to read.
+Leaves to stores and files that the bytes are really gone.
 
 Source: docs/spec/log.md, "Erasure".
 """

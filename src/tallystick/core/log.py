@@ -8,7 +8,7 @@ Decides the canonical leaf (the bytes that are hashed, signed, stored and export
   commitments to up to three segments, so that a segment and its salt can go and every proof stays valid.
 
 A commitment is SHA-256(tag ‖ salt ‖ segment); the salt is the first 16 bytes of SHA-256(epoch key ‖ index as 8 bytes),
-with one random 32-byte epoch key per log and 256 indices. Leaves to ``bundle`` what travels, to ``space`` what fits.
+with one random 32-byte epoch key per log and 256 indices. Leaves to ``bundle`` what travels, to ``reading`` what fits.
 
 Source: docs/spec/log.md.
 """

@@ -35,11 +35,11 @@ import cbor2
 
 from tallystick.app.ports import Loaded, Store
 from tallystick.core import canonical
+from tallystick.core.admission import Admission
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.erasure import without
 from tallystick.core.errors import LocalError, MalformedBytesError, StoreUnavailableError
 from tallystick.core.log import StoredLeaf
-from tallystick.core.space import Admission
 from tallystick.stores import rules
 from tallystick.stores.book import Book, BookStore
 

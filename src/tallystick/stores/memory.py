@@ -18,9 +18,9 @@ from tallystick.stores import files, rules
 from tallystick.stores.book import Book, BookStore
 
 if TYPE_CHECKING:
+    from tallystick.core.admission import Admission
     from tallystick.core.checkpoint import Checkpoint
     from tallystick.core.log import StoredLeaf
-    from tallystick.core.space import Admission
 
 
 @dataclass

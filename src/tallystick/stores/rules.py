@@ -28,8 +28,8 @@ from tallystick.core.errors import HeadMovedError, LocalError, StoreUnavailableE
 from tallystick.core.log import EPOCH_LEAVES, SALTS_BYTES
 
 if TYPE_CHECKING:
+    from tallystick.core.admission import Admission
     from tallystick.core.checkpoint import Checkpoint
-    from tallystick.core.space import Admission
 
 
 def sha256(data: bytes) -> bytes:

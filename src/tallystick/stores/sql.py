@@ -25,7 +25,7 @@ from tallystick.stores import files, rules
 from tallystick.stores.sqlite import Sqlite
 
 if TYPE_CHECKING:
-    from tallystick.core.space import Admission
+    from tallystick.core.admission import Admission
 
 TABLES = 2  # the version of the tables; it grows when one of them changes. 1 had no row hashes
 IDLE_MAX = 8  # connections kept open for the next caller; a node serves few at once

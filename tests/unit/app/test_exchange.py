@@ -30,7 +30,7 @@ from tallystick.app.exchange import Reply
 from tallystick.app.node import Desk
 from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
-from tallystick.core import canonical, space
+from tallystick.core import canonical, composing
 from tallystick.core.bundle import Range
 from tallystick.core.entries import Entry, Kind
 from tallystick.core.errors import (
@@ -87,7 +87,7 @@ def key_of(director: Director, party: str) -> bytes:
 
 def pieces(director: Director, monkeypatch: pytest.MonkeyPatch, size: int = 2) -> list[bytes]:
     """Return India's news for Japan, cut into bundles of about ``size`` leaves."""
-    monkeypatch.setattr(space, "SPLIT_ITEMS", size)
+    monkeypatch.setattr(composing, "SPLIT_ITEMS", size)
     bundles = exchange.news_for(
         director.desk("IN"), exchange.known_by_partner(director.desk("IN"), key_of(director, "JP"))
     )
@@ -189,7 +189,7 @@ def test_a_line_that_breaks_before_anything_arrived_changes_nothing(director: Di
 
 def test_what_arrived_before_the_break_is_not_sent_again(director: Director, monkeypatch: pytest.MonkeyPatch):
     some_news(director, 6)
-    monkeypatch.setattr(space, "SPLIT_ITEMS", 2)
+    monkeypatch.setattr(composing, "SPLIT_ITEMS", 2)
     line = Line(director, "IN")
     sent: list[bytes] = []
 

@@ -15,7 +15,7 @@ from tallystick.app import attest, exchange, ports
 from tallystick.app.node import Desk
 from tallystick.cli.demo.cast import by_duty
 from tallystick.cli.demo.director import Director
-from tallystick.core import space
+from tallystick.core import drafting
 from tallystick.core.entries import (
     Attest,
     Body,
@@ -163,7 +163,7 @@ def test_a_text_beyond_the_limit_is_refused(director: Director, monkeypatch: pyt
     accepted = agreed(director)
     director.exchange()
     india = director.desk("IN")
-    monkeypatch.setattr(space, "SEGMENT_MAX", 2**24)
+    monkeypatch.setattr(drafting, "SEGMENT_MAX", 2**24)
     draft = Draft(Note(director.grants["IN", "patel"]), obj=accepted, detail={1: "x" * (128 * 1024)})
     india.commit(india.space.draft(india.log, [draft], india.clock.now(), india.epoch_key(india.log)))
     bundle = news(director)

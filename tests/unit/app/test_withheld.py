@@ -11,6 +11,7 @@ from tallystick.app import exchange, withheld
 from tallystick.app.node import Desk
 from tallystick.app.withheld import SECONDS, VISITS, Unacknowledged
 from tallystick.cli.demo.director import Director
+from tallystick.core import drafting
 from tallystick.core.entries import Draft, Note
 from tallystick.core.identity import EntryRef
 
@@ -36,14 +37,11 @@ def is_told(director: Director) -> bool:
 def signs_without_looking(director: Director) -> None:
     """India's program signs an act, and leaves out the acknowledgement that ours writes before each of them."""
     desk: Desk = director.desk("IN")
-    space, witness = desk.space, desk.space._witness
-    space._witness = lambda *_args: False
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drafting, "_witness", lambda *_args: False)
         body = Note(director.grants["IN", "audit"])
         on = next(iter(desk.record.orders))
-        desk.commit(space.draft(desk.log, [Draft(body, obj=on)], desk.clock.now(), desk.epoch_key(desk.log)))
-    finally:
-        space._witness = witness
+        desk.commit(desk.space.draft(desk.log, [Draft(body, obj=on)], desk.clock.now(), desk.epoch_key(desk.log)))
     known_here = director.desk("JP").space.sizes()
     for bundle in exchange.news_for(desk, known_here, acknowledging=False):
         exchange.receive(director.desk("JP"), bundle)

@@ -64,7 +64,7 @@ def everything(keeper: Keeper) -> bytes:
     """All bytes a node holds of the agreement, in memory and in what it sends."""
     space = keeper.space
     parts = []
-    for log in space._logs.values():
+    for log in space.logs.values():
         parts += [*log.leaves, *(core or b"" for core in log.cores), *log.details.values(), *log.auths.values()]
         parts += log.epoch_keys.values()
     parts += [wire.Codec(space.codec.dictionary).unpack(*wire.read_envelope(b)[1:3]) for b in keeper.news()]
@@ -84,7 +84,7 @@ def same(*keepers: Keeper) -> bool:
 def stored(keeper: Keeper) -> tuple:
     space = keeper.space
     leaves = [space.stored(EntryRef(log, n)) for log, size in space.sizes().items() for n in range(size)]
-    keys = {(log.id, block): secret for log in space._logs.values() for block, secret in log.epoch_keys.items()}
+    keys = {(log.id, block): secret for log in space.logs.values() for block, secret in log.epoch_keys.items()}
     heads = {log: head for log in space.sizes() if (head := space.checkpoint(log))}
     return leaves, keys, heads
 
@@ -388,7 +388,7 @@ def test_an_admin_act_cannot_be_withheld() -> None:
     hq, _, _ = open_books()
     erased = [leaf._replace(core=None) if (leaf.log, leaf.index) == (JP_ADMIN, 1) else leaf for leaf in stored(hq)[0]]
     hq.space = Space.restore(hq.space.genesis, erased, *stored(hq)[1:])
-    hq.space._logs[JP_ADMIN].grants[1] = b"x"
+    hq.space.logs[JP_ADMIN].grants[1] = b"x"
     late = Space(hq.space.genesis)
     with pytest.raises(MalformedBytesError):
         late.read(hq.news()[0])

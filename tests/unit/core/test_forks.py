@@ -86,7 +86,7 @@ def settle(*keepers: Keeper) -> None:
 def restored(keeper: Keeper) -> Space:
     space = keeper.space
     leaves = [space.stored(EntryRef(log, n)) for log, size in space.sizes().items() for n in range(size)]
-    keys = {(log.id, block): secret for log in space._logs.values() for block, secret in log.epoch_keys.items()}
+    keys = {(log.id, block): secret for log in space.logs.values() for block, secret in log.epoch_keys.items()}
     heads = {log: head for log in space.sizes() if (head := space.checkpoint(log))}
     return Space.restore(space.genesis, reversed_logs(leaves), keys, heads, verify=True)
 

@@ -24,6 +24,7 @@ from tests.keepers import (
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, checkpoint, forks, merkle, signing
 from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.composing import SPLIT_ITEMS
 from tallystick.core.entries import Adopt, Decline, Draft, Grant, Note, Reason, Unreadable
 from tallystick.core.errors import (
     BadSignatureError,
@@ -37,7 +38,7 @@ from tallystick.core.errors import (
 )
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.log import TIME_MAX, CtxLeaf, StoredLeaf, read_leaf
-from tallystick.core.space import SPLIT_ITEMS, Space
+from tallystick.core.space import Space
 
 KEY = b"k" * 32
 
@@ -55,7 +56,7 @@ def state(space: Space) -> object:
 def saved(space: Space):
     """What a store would give back."""
     leaves = [space.stored(EntryRef(log, n)) for log, size in space.sizes().items() for n in range(size)]
-    keys = {(log.id, block): epoch for log in space._logs.values() for block, epoch in log.epoch_keys.items()}
+    keys = {(log.id, block): epoch for log in space.logs.values() for block, epoch in log.epoch_keys.items()}
     heads = {log: head for log in space.sizes() if (head := space.checkpoint(log))}
     return leaves, keys, heads
 
@@ -718,7 +719,7 @@ def test_a_million_entries_would_not_be_wasted():
     """About 240 bytes an entry beside the segments themselves: no object of ours per entry."""
     hq, _, _ = open_books()
     hq.write(JP_HQ, *[note() for _ in range(1000)])
-    log = hq.space._logs[JP_HQ]
+    log = hq.space.logs[JP_HQ]
     assert {type(item) for item in log.leaves} == {bytes}
     assert {type(item) for item in log.cores} == {bytes, type(None)}
     assert len(log.causes.at) == 1
@@ -750,7 +751,7 @@ def test_a_second_key_for_a_block_is_refused():
     hq.take(base.news(hq.space.sizes()))
     held = hq.space.size(IN_BASE)
     base.epoch_key = lambda log, block: bytes([7]) * 32  # the writer takes another key, and says so
-    base.space._logs[IN_BASE].epoch_keys[0] = bytes([7]) * 32
+    base.space.logs[IN_BASE].epoch_keys[0] = bytes([7]) * 32
     base.write(IN_BASE, note("beside"))
     space, honest = base.space, hq.space
     items = []

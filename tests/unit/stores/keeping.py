@@ -12,9 +12,9 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from tallystick.core.admission import Admission
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.log import StoredLeaf
-from tallystick.core.space import Admission
 
 POSTGRES = os.environ.get("TALLYSTICK_TEST_POSTGRES", "postgresql:///test")
 
