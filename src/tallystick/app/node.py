@@ -70,6 +70,8 @@ class Desk:
         What is stored was checked before, so here only the roots are compared, which costs next to nothing; bytes that
         the disk has changed so that they no longer read are checked in full, to name them.
         """
+        # Asked first: another process may append and note it between the two, and that is no old copy.
+        signed = self.high_water.sizes().get(self.id, {}) if self.high_water is not None else {}
         loaded = self.store.load(self.id)
         try:
             genesis = Genesis.read(loaded.genesis)
@@ -95,7 +97,7 @@ class Desk:
         self.genesis, self.party, self.space, self.fold, self.index = genesis, party, space, fold, index
         for name in self._epoch_keys.keys() & loaded.epoch_keys.keys():
             del self._epoch_keys[name]  # it is in the store, or was given up there with something erased
-        self._notice_an_old_copy()
+        self._notice_an_old_copy(signed)
 
     @property
     def name(self) -> str:
@@ -316,11 +318,10 @@ class Desk:
             restored.keep(self.store, self.id, None)
             self._note_signed(self.own_logs)
 
-    def _notice_an_old_copy(self) -> None:
+    def _notice_an_old_copy(self, signed: Mapping[int, int]) -> None:
         """Close the own logs when this node had signed more than its database holds."""
-        known = self.high_water.sizes().get(self.id, {}) if self.high_water is not None else {}
         own = self.own_logs - self.space.cuts.keys()  # a log that forked is shorter for another reason
-        if any(size > self.space.size(log) for log, size in known.items() if log in own):
+        if any(size > self.space.size(log) for log, size in signed.items() if log in own):
             with contextlib.suppress(StoreError):  # a database that cannot be written is not signed on either
                 if self.restored is None:
                     self.mark_restored(Why.BEHIND)

@@ -112,6 +112,20 @@ def test_without_the_mark_the_partners_visit_tells(director: Director, tmp_path:
     goes_on(director, Line(director))
 
 
+def test_another_process_that_signs_meanwhile_makes_no_old_copy(director: Director, monkeypatch: pytest.MonkeyPatch):
+    other = again(director.nodes["IN"])
+    load = other.store.load
+
+    def loaded_before_the_other_signed(space: bytes):
+        found = load(space)
+        delivered(director, director.accepted, "1")
+        return found
+
+    monkeypatch.setattr(other.store, "load", loaded_before_the_other_signed)
+    assert other.desk().restored is None
+    assert other.desk().space.sizes() != director.desk("IN").space.sizes()
+
+
 def test_a_node_that_is_not_behind_remembers_nothing(director: Director):
     for party in ("JP", "IN"):
         assert again(director.nodes[party]).desk().restored is None
