@@ -623,8 +623,13 @@ _LOCAL = {
     "backup-without-keys": Message(
         "The keys are not in the backup in {folder}.", "Name the folder of your copy of them with --keys."
     ),
+    "keys-of-another-node": Message(
+        "The keys in {folder} are not those of the node this backup was made of.",
+        "Nothing was written. Name the folder of your copy of its keys with --keys.",
+    ),
     "database-not-empty": Message(
-        "The database {database} already holds a record.", "Nothing was written. Name an empty one with --database."
+        "There is something in the database {database} already.",
+        "Nothing was written. Name an empty one with --database.",
     ),
     "key-exists": Message("There is already a key at {path}.", "Keys are never written over. Move it away first."),
     "key-missing": Message(

@@ -11,8 +11,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from tallystick.app import settings as node_settings
 from tallystick.app.messages import fill, message
 from tallystick.app.settings import NodeSettings
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, say
-from tallystick.core.errors import LocalError, TallystickError
+from tallystick.core.errors import LocalError, StoreUnavailableError, TallystickError
 
 if TYPE_CHECKING:
     from tallystick.app.node import Desk, Node
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 EVERYTHING, THE_RECORD = "everything", "the record"
 EXIT_HOLDS, EXIT_DOES_NOT_HOLD = 0, 1
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+NO_ROOM = frozenset({"store-full", "store-read-only"})
 _SHOWN = 5  # changed files named in one sentence
 
 
@@ -74,6 +75,7 @@ def backup(shell: Shell, folder: Path, keys: bool, record_only: bool, as_json: b
             party=node.settings.party,
             node_name=node.settings.node_name,
             holds=EVERYTHING if whole else THE_RECORD,
+            signing_keys=[node.keys.public(name) for name in restored.SIGNING_KEYS if node.keys.has(name)],
             agreements=agreements,
         )
     told = {
@@ -119,13 +121,15 @@ def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None,
 
     target = Path(shell.folder).absolute()
     require_free(target)
+    backups.record_url(folder)
     source_keys = keys or folder / backups.KEYS
     if not source_keys.is_dir():
         raise LocalError("backup-without-keys", folder=str(folder))
-    backups.record_url(folder)
+    manifest = None
     if not damaged and (folder / backups.MANIFEST).exists():
-        _require_unchanged(folder)
-    whole = _put_back(folder, target, source_keys, database)
+        manifest = backups.read_manifest(folder)
+        _require_unchanged(folder, manifest)
+    whole = _put_back(folder, target, source_keys, database, manifest.signing_keys if manifest else ())
     say(f"Restored into {target}.")
     if not whole:
         say("Only the record came back: people sign in by new invitations, national data is lost.")
@@ -133,10 +137,10 @@ def restore(shell: Shell, folder: Path, keys: Path | None, database: str | None,
     say("or a courier file there and back (tallystick bundle write, then read the answer).")
 
 
-def _require_unchanged(folder: Path) -> None:
+def _require_unchanged(folder: Path, manifest: Manifest) -> None:
     from tallystick.stores import backups
 
-    changed = backups.changed_files(folder, backups.read_manifest(folder))
+    changed = backups.changed_files(folder, manifest)
     if changed:
         raise LocalError("backup-differs", folder=str(folder), files=_some(changed))
 
@@ -145,36 +149,81 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _put_back(folder: Path, target: Path, keys: Path, database: str | None) -> bool:
-    """Make a node in ``target``; return whether people and national data came back too."""
-    from tallystick.stores import backups, open_store
-    from tallystick.stores.files import copy_store
+def _put_back(
+    folder: Path, target: Path, keys: Path, database: str | None, signing_keys: Collection[bytes] = ()
+) -> bool:
+    """Make a node in ``target``; return whether people and national data came back too.
 
+    Raises:
+        LocalError: ``not-a-backup``, ``database-not-empty``, or ``keys-of-another-node``: one of ``signing_keys`` is
+            not among ``keys``.
+    """
+    if not (folder / node_settings.FILE).exists():
+        raise LocalError("not-a-backup", folder=str(folder))
     settings = node_settings.load(folder)
     with _whole(target) as part:
         moved = replace(settings, folder=part, database=database or settings.database)
         for place in ("courier/in", "courier/out"):
             (part / place).mkdir(parents=True)
         _copy_keys(keys, part / "keys")
-        into_file = "://" not in moved.database
-        whole = True
-        if into_file and (folder / backups.DATABASE).exists():
-            _copy(folder / backups.DATABASE, part / moved.database)
-        elif not into_file and (folder / backups.DUMP).exists():
-            from tallystick.stores.postgres import undump
-
-            undump(moved.database_url, folder / backups.DUMP)
-        else:
-            whole = False
-            source, filled = open_store(backups.record_url(folder)), open_store(moved.database_url)
-            if filled.spaces():
-                raise LocalError("database-not-empty", database=moved.database)
-            copy_store(source, filled)
-            filled.close()
-            source.close()
-        node_settings.save(moved)
-        _close_logs(moved)
+        _require_keys(part / "keys", keys, signing_keys)
+        in_file = "://" not in moved.database
+        with _new_file(part / moved.database) if in_file else nullcontext():
+            whole = _fill(moved, folder)
+            node_settings.save(moved)
+            _close_logs(moved)
     return whole
+
+
+def _require_keys(copied: Path, keys: Path, wanted: Collection[bytes]) -> None:
+    """Refuse keys the record does not know: the logs that must be closed are those of the right ones."""
+    from tallystick.stores.keys import KeyFolder
+
+    ours = KeyFolder(copied)
+    there = {ours.public(name) for name in (*ours.writers(), *(["root"] if ours.has("root") else []))}
+    if not there.issuperset(wanted):
+        raise LocalError("keys-of-another-node", folder=str(keys))
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[None]:
+    """Let the block make a database at ``path``, perhaps outside the node's folder; when it fails, that is gone again.
+
+    Raises:
+        LocalError: ``database-not-empty``.
+    """
+    if path.exists():
+        raise LocalError("database-not-empty", database=str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        raise
+
+
+def _fill(settings: NodeSettings, folder: Path) -> bool:
+    """Bring the backup in ``folder`` into a new database; return whether it was all, and not the record alone."""
+    from tallystick.stores import backups, open_store
+    from tallystick.stores.files import copy_store
+
+    in_file = "://" not in settings.database
+    if in_file and (folder / backups.DATABASE).exists():
+        _copy(folder / backups.DATABASE, settings.folder / settings.database)
+        return True
+    if not in_file and (folder / backups.DUMP).exists():
+        from tallystick.stores.postgres import undump
+
+        undump(settings.database_url, folder / backups.DUMP)
+        return True
+    source, filled = open_store(backups.record_url(folder)), open_store(settings.database_url)
+    if filled.spaces():
+        raise LocalError("database-not-empty", database=settings.database)
+    copy_store(source, filled)
+    filled.close()
+    source.close()
+    return False
 
 
 def _close_logs(settings: NodeSettings) -> None:
@@ -242,7 +291,7 @@ def drill(context: click.Context, folder: Path, as_json: bool) -> None:
 
 
 def _try(folder: Path, shell: Shell) -> tuple[list[_Check], Manifest | None]:
-    from tallystick.stores import backups
+    from tallystick.stores import backups, rules
 
     checks: list[_Check] = []
     manifest: Manifest | None = None
@@ -263,8 +312,13 @@ def _try(folder: Path, shell: Shell) -> tuple[list[_Check], Manifest | None]:
             _put_back(folder, place, no_keys, backups.DATABASE)
             checks.append(_Check("restores", holds=True, told="It can be put back."))
             checks += _look_at(place, manifest, live)
-        except Exception as error:  # noqa: BLE001 - whatever a damaged copy does to us is what we wanted to know
+        except Exception as error:  # whatever a damaged copy does to us is what we wanted to know
+            trouble = rules.disk_unavailable(error, place) if isinstance(error, OSError) else error
+            if isinstance(trouble, StoreUnavailableError) and trouble.code in NO_ROOM:
+                raise trouble from error  # that is our own disk's fault, and says nothing about the backup
             checks.append(_Check("restores", holds=False, told=_words(error)))
+    if (folder / backups.DUMP).exists():
+        checks.append(_whole_dump(folder / backups.DUMP))
     if live is None:
         checks.append(_Check("node", holds=True, told=f"There is no node in {shell.folder} to compare it with."))
     elif (folder / backups.KEYS).is_dir():
@@ -318,6 +372,20 @@ def _whole_database(path: Path) -> _Check:
     holds = found == ["ok"] and not broken
     told = "The database is whole." if holds else f"The database is damaged: {found[0]}."
     return _Check("database", holds, told)
+
+
+def _whole_dump(path: Path) -> _Check:
+    """Let PostgreSQL's own program read the dump to its end; only a server could say more."""
+    from tallystick.stores.postgres import read_dump
+
+    try:
+        read_dump(path)
+    except LocalError as error:
+        if error.code != "postgres-dump-failed":
+            raise
+        return _Check("dump", holds=False, told=_words(error))
+    told = f"{path.name} reads to its end. To be sure, restore it into an empty database now and then."
+    return _Check("dump", holds=True, told=told)
 
 
 def _compare(desk: Desk, one: KeptAgreement | None) -> _Check:
@@ -379,6 +447,7 @@ def _whole(folder: Path) -> Iterator[Path]:
         LocalError: ``folder-not-empty``.
     """
     from tallystick.stores.node import require_free
+    from tallystick.stores.rules import sync_folder
 
     require_free(folder)
     part = folder.absolute().with_name(f".{folder.name}.part")
@@ -389,5 +458,6 @@ def _whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rmdir()
         part.rename(folder)
+        sync_folder(folder.absolute().parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,8 +1,9 @@
 """What a backup's folder holds, and whether it still does: the manifest beside the files.
 
-``manifest.json`` tells the format, when and of which node the backup was made, the size and SHA-256 of each file, and
-of each agreement the record's digest with size and root of every log. It is made from the copy, not from the node, so
-what it says is what was copied. Leaves how a node is put back to ``cli/keep``, and what a record means to the fold.
+``manifest.json`` tells the format, when and of which node the backup was made, the node's public keys, the size and
+SHA-256 of each file, and of each agreement the record's digest with size and root of every log. It is made from the
+copy, not from the node, so what it says is what was copied. Leaves how a node is put back to ``cli/keep``, and what a
+record means to the fold.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Manifest:
     node_name: str
     program: str
     holds: str  # "everything", or "the record"
+    signing_keys: tuple[bytes, ...]  # the public ones of the node; keys put back with it must have them
     agreements: tuple[KeptAgreement, ...]
     files: Mapping[str, tuple[int, str]]
 
@@ -63,6 +65,7 @@ class Manifest:
             "node": self.node_name,
             "program": self.program,
             "holds": self.holds,
+            "signing_keys": [key.hex() for key in self.signing_keys],
             "agreements": [
                 {
                     "id": one.space.hex(),
@@ -84,6 +87,7 @@ class Manifest:
             node_name=str(told["node"]),
             program=str(told["program"]),
             holds=str(told["holds"]),
+            signing_keys=tuple(map(bytes.fromhex, told["signing_keys"])),
             agreements=tuple(
                 KeptAgreement(
                     bytes.fromhex(one["id"]),
@@ -126,7 +130,14 @@ def kept(store: Store) -> tuple[KeptAgreement, ...]:
 
 
 def write_manifest(
-    folder: Path, *, made_at: int, party: str, node_name: str, holds: str, agreements: Iterable[KeptAgreement]
+    folder: Path,
+    *,
+    made_at: int,
+    party: str,
+    node_name: str,
+    holds: str,
+    signing_keys: Iterable[bytes],
+    agreements: Iterable[KeptAgreement],
 ) -> Manifest:
     """Describe what lies in ``folder``, in a file beside it."""
     manifest = Manifest(
@@ -135,6 +146,7 @@ def write_manifest(
         node_name=node_name,
         program=__version__,
         holds=holds,
+        signing_keys=tuple(signing_keys),
         agreements=tuple(agreements),
         files=_files(folder),
     )

@@ -153,11 +153,14 @@ def dump(url: str, path: Path) -> None:
 
     Raises:
         LocalError: ``postgres-tools-missing``, or ``postgres-dump-failed``.
+        StoreUnavailableError: the server does not answer.
     """
-    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
-        ((schema,),) = connection.execute("SELECT current_schema()").fetchall()
+    ((schema,),) = _ask(url, "SELECT current_schema()")
     part = [] if schema in {None, "public"} else [f"--schema={schema}"]
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # before the program makes it for everybody
     _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", *part, f"--file={path}")
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def undump(url: str, path: Path) -> None:
@@ -165,25 +168,43 @@ def undump(url: str, path: Path) -> None:
 
     Raises:
         LocalError: ``postgres-tools-missing``, ``postgres-dump-failed``, or ``database-not-empty``.
+        StoreUnavailableError: the server does not answer.
     """
-    with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
-        ((there,),) = connection.execute("SELECT to_regclass('record_meta')").fetchall()
+    ((there,),) = _ask(url, "SELECT to_regclass('record_meta')")
     if there is not None:
         raise LocalError("database-not-empty", database=conninfo_to_dict(url).get("dbname", ""))
     _run("pg_restore", url, "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", str(path))
 
 
-def _run(program: str, url: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs on ``url``; the password goes where the list of processes does not show it."""
+def read_dump(path: Path) -> None:
+    """Read to its end what ``dump`` wrote, without a server.
+
+    Raises:
+        LocalError: ``postgres-tools-missing``, or ``postgres-dump-failed``: it is damaged, or of a later version.
+    """
+    _run("pg_restore", None, f"--file={os.devnull}", str(path))
+
+
+def _ask(url: str, question: str) -> list[tuple[Any, ...]]:
+    driver = Postgres(url, wait_seconds=CONNECT_SECONDS)
+    try:
+        with driver.connect() as connection:
+            return driver.execute(connection, question)
+    except psycopg.Error as error:
+        raise driver.unavailable(error) from error
+
+
+def _run(program: str, url: str | None, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs; the password in ``url`` goes where the list of processes does not show it."""
     found = shutil.which(program)
     if found is None:
         raise LocalError("postgres-tools-missing", program=program)
-    address = conninfo_to_dict(url)
+    address = conninfo_to_dict(url or "")
     password = address.pop("password", None)
-    place = f"--dbname={make_conninfo('', **address)}"
+    place = ["--no-password", f"--dbname={make_conninfo('', **address)}"] if url else []
     try:
         subprocess.run(
-            [found, "--no-password", place, *arguments],
+            [found, *place, *arguments],
             env={**os.environ, **({"PGPASSWORD": str(password)} if password else {})},
             check=True,
             capture_output=True,

@@ -1,6 +1,7 @@
 """Backups are whole, restores write over nothing, and verification finds any change."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -98,6 +99,31 @@ def test_a_restore_into_another_database_is_the_same(pair, backup):
     pair.done("new", "backup", pair.folder / "second")
     assert verified(pair, pair.folder / "second")[0]["digest"] == digest(pair)
     assert all(drilled(pair, pair.folder / "second", "new").values())
+
+
+def test_keys_of_another_node_are_refused_before_anything_is_made(pair):
+    """With them in it the node's own logs would not be closed, and open once the right keys are put there."""
+    pair.done("jp", "backup", pair.folder / "copy")
+    (pair.folder / "none").mkdir()
+    for keys in (pair.folder / "in" / "keys", pair.folder / "none"):
+        ran = pair("new", "restore", pair.folder / "copy", "--keys", keys)
+        assert (ran.code, "code: keys-of-another-node" in ran.err) == (2, True)
+        assert not (pair.folder / "new").exists()
+    pair.done("new", "restore", pair.folder / "copy", "--keys", pair.folder / "jp" / "keys")
+
+
+def test_a_database_elsewhere_is_made_there_or_not_at_all(pair, backup):
+    elsewhere = pair.folder / "data" / "jp.db"
+    spoilt = pair.folder / "spoilt"
+    shutil.copytree(backup, spoilt)
+    os.truncate(spoilt / "node.db", 8192)
+    assert pair("new", "restore", spoilt, "--database", elsewhere, "--damaged").code == 75
+    assert (elsewhere.exists(), (pair.folder / "new").exists()) == (False, False)
+    pair.done("new", "restore", backup, "--database", elsewhere)
+    assert digest(pair, "new") == digest(pair)
+    ran = pair("newer", "restore", backup, "--database", elsewhere)
+    assert (ran.code, "code: database-not-empty" in ran.err) == (2, True)
+    assert elsewhere.exists()
 
 
 def test_what_is_no_backup(pair):
@@ -311,6 +337,15 @@ def test_a_good_backup_passes_the_drill_and_leaves_nothing_behind(pair, backup, 
     assert list((tmp_path / "room").iterdir()) == []
 
 
+def test_a_drill_without_room_says_nothing_of_the_backup(pair, backup, monkeypatch):
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    ran = pair("jp", "drill", backup)
+    assert (ran.code, "code: store-full" in ran.err, "rely" in ran.out) == (75, True, False)
+
+
 def test_a_drill_needs_no_node(pair, backup, run, tmp_path):
     ran = run("--node", tmp_path / "nowhere", "drill", backup)
     assert (ran.code, "There is no node in" in ran.out) == (0, True)
@@ -411,7 +446,9 @@ def test_a_backup_of_postgres_holds_everything(run, tmp_path, in_postgres):
     node.store.close()
     told = run("--node", tmp_path / "pg", "backup", tmp_path / "copy", "--keys", "--json").json
     assert told["holds"] == "everything"
-    assert run("--node", tmp_path / "pg", "drill", tmp_path / "copy").code == 0
+    assert stat.S_IMODE((tmp_path / "copy" / "database.dump").stat().st_mode) == 0o600
+    drill = run("--node", tmp_path / "pg", "drill", tmp_path / "copy")
+    assert (drill.code, "database.dump reads to its end" in drill.out) == (0, True)
     assert "code: database-not-empty" in run("--node", tmp_path / "new", "restore", tmp_path / "copy").err
 
     connection.execute(f"DROP SCHEMA {connection.execute('SELECT current_schema()').fetchone()[0]} CASCADE")
@@ -423,6 +460,33 @@ def test_a_backup_of_postgres_holds_everything(run, tmp_path, in_postgres):
     assert (back.store.spaces(), back.store.recall("a fact")) == ((space,), b"kept")
     assert back.desk(space).restored is not None
     back.store.close()
+
+
+@pytest.mark.postgres
+@needs_pg_dump
+def test_a_dump_cut_short_does_not_pass_even_with_a_manifest_made_to_fit(run, tmp_path, in_postgres):
+    assert run("--node", tmp_path / "pg", "backup", tmp_path / "copy").code == 0
+    dump = tmp_path / "copy" / "database.dump"
+    os.truncate(dump, dump.stat().st_size - 100)
+    manifest = tmp_path / "copy" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    for file in told["files"]:
+        if file["path"] == dump.name:
+            file |= {"bytes": dump.stat().st_size, "sha256": hashlib.sha256(dump.read_bytes()).hexdigest()}
+    manifest.write_text(json.dumps(told))
+    ran = run("--node", tmp_path / "nowhere", "drill", tmp_path / "copy", "--json")
+    found = {one["check"]: one["holds"] for one in ran.json["checks"]}
+    assert (ran.code, found["files"], found["dump"]) == (1, True, False)
+
+
+@pytest.mark.postgres
+@needs_pg_dump
+def test_a_server_that_does_not_answer_is_named_and_nothing_is_made(run, tmp_path, in_postgres):
+    assert run("--node", tmp_path / "pg", "backup", tmp_path / "copy", "--keys").code == 0
+    for address in ("postgresql://127.0.0.1:9/none?password=open-sesame", f"{in_postgres[0]}&dbname=no-such"):
+        ran = run("--node", tmp_path / "new", "restore", tmp_path / "copy", "--database", address)
+        assert (ran.code, "code: store-gone" in ran.err, "open-sesame" in ran.err) == (75, True, False)
+        assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.postgres
