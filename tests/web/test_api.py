@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
@@ -401,6 +402,15 @@ def test_the_same_command_with_the_same_key_is_done_once(ship: Program, delivery
 
     assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
     assert ship.node.desk().record.entry_count == count
+
+
+def test_what_is_kept_of_a_command_tells_nobody_what_it_said(ship: Program, delivery: EntryRef):
+    """It outlives an erasure: a plain hash would let whoever reads the database try out a remark."""
+    said = json.dumps(receipt(delivery) | {"remark": "+81 3 1234 5678"})
+    assert ship.post("acts", said, key="k1").status_code == 201
+    (kept,) = Command.objects.all()
+    assert kept.digest != sha256(said.encode()).hexdigest()
+    assert "1234" not in json.dumps(kept.body)
 
 
 def test_the_same_key_for_another_command_is_refused(ship: Program, delivery: EntryRef):

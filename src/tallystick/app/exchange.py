@@ -183,9 +183,14 @@ def acknowledge(desk: Desk) -> None:
 
 
 def news_for(desk: Desk, known: Mapping[int, int], *, acknowledging: bool = True) -> list[bytes]:
-    """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new."""
+    """Return the bundles that take a reader from ``known`` sizes to everything held here; empty when nothing is new.
+
+    Empty, too, on a node that came back from a backup and has heard nobody yet: what was erased since must go first.
+    """
     with desk.lock:
         desk.refresh()
+        if desk.knows_nothing_yet:
+            return []
         if acknowledging and timekeeping.may_write(desk):
             acknowledge(desk)
         return desk.space.compose_all(known, desk.sign_checkpoint)

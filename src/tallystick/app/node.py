@@ -251,6 +251,14 @@ class Desk:
     def _closed_by(self, state: Restored) -> frozenset[int]:
         return frozenset(log for log in self.own_logs if self.space.key_of(log) in state.keys)
 
+    @property
+    def knows_nothing_yet(self) -> bool:
+        """Return whether this node may be behind itself and nobody has told it anything: some of what it holds may
+        have been erased since, so it sends nothing of it.
+        """
+        state = self.restored
+        return state is not None and not state.heard and bool(self._closed_by(state))
+
     def require_heard(self, logs: AbstractSet[int]) -> None:
         """Refuse to say anything in ``logs`` while this node may be behind itself.
 

@@ -170,24 +170,23 @@ def _tell(found: Iterable[erasing.Standing], desk: Desk, *, as_json: bool, files
     if as_json:
         print_json({"entries": rows, "purge_due": due, "courier_files": paths})
         return
-    if not rows:
+    lines = [
+        (
+            row["entry"],
+            row["kind"],
+            row["by"],
+            ", ".join(row["erased"]),
+            asked["party"],
+            asked["at"],
+            ", ".join(asked["waits_for"]),
+        )
+        for row in rows
+        for asked in row["asked"]
+    ]
+    if lines:
+        table(("entry", "kind", "by", "erased", "asked by", "on", "waits for"), lines)
+    else:
         say("Nobody has asked to erase anything.")
-    table(
-        ("entry", "kind", "by", "erased", "asked by", "on", "waits for"),
-        [
-            (
-                row["entry"],
-                row["kind"],
-                row["by"],
-                ", ".join(row["erased"]),
-                asked["party"],
-                asked["at"],
-                ", ".join(asked["waits_for"]),
-            )
-            for row in rows
-            for asked in row["asked"]
-        ],
-    )
     if due:
         say(f"\n{sentence('purge-due')}")
     if paths:

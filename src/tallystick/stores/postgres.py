@@ -131,9 +131,15 @@ class Postgres:
         return None
 
     def purge(self, connection: psycopg.Connection) -> None:
-        """Write the tables anew without their dead rows. The server's own logs and copies are for its keeper."""
-        for table in ("record_leaves", "record_epochs", "record_waiting", "record_aside"):
-            connection.execute(b"VACUUM (FULL) " + table.encode())
+        """Write the tables anew without their dead rows, and what the server has noted of their values.
+
+        All tables of the node: a draft that was signed or dropped held the same words. The server's own logs and
+        copies are for its keeper.
+        """
+        found = connection.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()")
+        for (table,) in found.fetchall():
+            connection.execute(b"VACUUM (FULL, ANALYZE) " + table.encode())
+        connection.execute("VACUUM (FULL) pg_statistic")  # samples of values; skipped if the database is not ours
 
     def unavailable(self, error: Exception, ours: frozenset[str] = frozenset()) -> StoreUnavailableError:  # noqa: ARG002
         """Return our error for PostgreSQL's; one that no outside cause explains is a broken promise of ours."""

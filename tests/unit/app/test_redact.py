@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from tests.nodes import again, delivered, in_step, paired, received, request
 from tests.nodes import agreed as agreed_order
+from tests.unit.app.test_exchange import Line
+from tests.unit.app.test_restored import put_back
 
 from tallystick.app import courier, exchange, fields, prove, redact, verify_evidence, write
 from tallystick.app.node import Desk
@@ -77,6 +79,19 @@ def noted(director: Director) -> EntryRef:
     director.act("JP", Kind.NOTE, order, remark="Nothing special")
     director.exchange()
     return note
+
+
+class Listened(Line):
+    """A line that keeps all that went over it, either way."""
+
+    def __init__(self, director: Director, caller: str) -> None:
+        super().__init__(director, caller)
+        self.heard: list[bytes] = []
+
+    def post(self, body: bytes, holds: str) -> exchange.Reply:
+        reply = super().post(body, holds)
+        self.heard += [body, reply.body]
+        return reply
 
 
 @in_files_too
@@ -312,3 +327,39 @@ def test_a_node_opened_anew_reads_the_same(director: Director) -> None:
         assert opened.record.digest == director.desk(party).record.digest
         assert opened.space.entry(delivery) == director.desk(party).space.entry(delivery)
         assert opened.record.entries_of(opened.record.subject_of(delivery))[-1].body.place == "JPYOK"
+
+
+@pytest.mark.parametrize("way", ["visits", "is visited", "by courier"])
+def test_a_node_back_from_before_an_erasure_erases_again_before_it_sends(
+    director: Director, tmp_path: Path, way: str
+) -> None:
+    """The backup holds a remark that nobody had acknowledged then, so that the node would tell it first of all."""
+    order = request(director)
+    director.exchange()
+    note = director.act("JP", Kind.NOTE, order, remark=f"Ask for {CANARY} at the gate")
+    director.nodes["JP"].store.backup(tmp_path / "backup.db")
+    director.exchange()
+    say(director, "JP", note, DETAIL)
+    director.exchange()
+    japan = put_back(director, "JP", tmp_path / "backup.db")
+    assert CANARY.encode() in on_the_disks(tmp_path / "jp")
+    assert sent(japan) == b""
+
+    out: list[bytes] = []
+    if way == "by courier":
+        for sender, reader in (("JP", "IN"), ("IN", "JP"), ("JP", "IN")):
+            node = director.nodes[sender]
+            file = courier.write(node, node.desk(), courier.partner(node, node.desk()))
+            out.append(director.nodes[reader].keys.unseal(file.data))
+            courier.read(director.nodes[reader], file.data)
+    else:
+        line = Listened(director, "JP" if way == "visits" else "IN")
+        line.sync()
+        out += line.heard
+    assert in_step(director)
+    assert japan.restored is None
+    bundles = [wire.read_envelope(one) for data in out for one in wire.split_sequence(data)]
+    assert bundles
+    assert not any(CANARY.encode() in japan.space.codec.unpack(one.codec, one.body) + one.raw for one in bundles)
+    (tmp_path / "backup.db").unlink()
+    assert CANARY.encode() not in everywhere(director, tmp_path)

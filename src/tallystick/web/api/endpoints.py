@@ -6,12 +6,12 @@ import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -367,7 +367,9 @@ def _once(
     Raises:
         LocalError: ``command-differs`` (the key was used for something else) or ``command-unfinished``.
     """
-    digest = sha256(request).hexdigest()
+    digest = salted_hmac(
+        "tallystick.api.command", request, algorithm="sha256"
+    ).hexdigest()  # keyed: it outlives an erasure
     try:
         with transaction.atomic():
             row = Command.objects.create(token=token, key=key, digest=digest, at=tokens.clock.now())
