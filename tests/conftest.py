@@ -29,6 +29,14 @@ class HandClock:
 
 def pytest_configure() -> None:
     from django.conf import settings
+    from hypothesis import HealthCheck
+    from hypothesis import settings as hypothesis
+
+    # The same examples on every run, however busy the machine is; the simulator and the fuzzer look further.
+    hypothesis.register_profile(
+        "tallystick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    )
+    hypothesis.load_profile("tallystick")
 
     # The real one takes a quarter of a second by design; what is tested here is not its strength.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -253,7 +253,7 @@ def test_processes_may_share_one_store(keeper: Keeper):
         subprocess.Popen([*HELPER, "write", keeper.url, SPACE.hex(), word, "15"], cwd=ROOT, env=HELPER_ENV)
         for word in ("a", "b")
     ]
-    assert [writer.wait(timeout=60) for writer in writers] == [0, 0]
+    assert [writer.wait(timeout=300) for writer in writers] == [0, 0]
     written = [found.leaf.split()[0] for found in store.load(SPACE).leaves]
     assert (written.count(b"a"), written.count(b"b")) == (15, 15)
     store.close()

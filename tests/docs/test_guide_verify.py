@@ -73,7 +73,7 @@ def run(folder, heading):
     """Run the commands of one step as the guide has them; ``go run`` is what was built from the guide's program."""
     script = re.sub(r"go run (\w+)\.go", rf"{folder.parent}/\1", "\n".join(STEPS[heading]))
     command = ["bash", "-euo", "pipefail", "-c", script]
-    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, env=_path(), timeout=120)
+    return subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, env=_path(), timeout=300)
 
 
 def test_the_guide_has_its_steps():

@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 STORES = ("sqlite", "files", "postgres")
 LAST = 12  # writes around the commit, each tried once more: how often psycopg sends depends on how fast answers come
 KILLED = "tallystick_killed"  # how the server calls the connections of a process that is to be killed
-GONE_SECONDS = 10.0
+GONE_SECONDS = 60.0
 
 
 @dataclass

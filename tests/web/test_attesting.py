@@ -38,7 +38,7 @@ def go(director: Director, party: str) -> None:
     try:
         with open_door() as door:
             (peer,) = node.store.peers()
-            result = visit(node, HttpLink(node.settings, node.keys, read_seconds=5), replace(peer, url=door.url))
+            result = visit(node, HttpLink(node.settings, node.keys), replace(peer, url=door.url))
     finally:
         record.set_node(before)
     assert isinstance(result, SyncResult), result

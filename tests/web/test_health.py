@@ -14,6 +14,7 @@ from tallystick.web import health
 @pytest.fixture
 def ask(stage, monkeypatch):
     monkeypatch.setattr(health, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(health, "_last", health._Last())
     browser = stage.browser("IN", "nair")
     browser.client = Client()
 
@@ -51,6 +52,7 @@ def test_a_disk_that_is_nearly_full_is_told(ask, stage, monkeypatch):
 def test_the_database_is_not_asked_for_each_who_asks(stage, monkeypatch):
     asked = []
     browser = stage.browser("IN", "nair")
+    monkeypatch.setattr(health, "ASK_SECONDS", 3600.0)
     monkeypatch.setattr(health, "_last", health._Last())
     monkeypatch.setattr(browser.node.store, "probe", lambda: asked.append(1))
     for _ in range(5):

@@ -56,7 +56,7 @@ def go(director: Director, line: HttpLink) -> SyncResult | Exception:
 
 
 def line_of(node: Node) -> HttpLink:
-    return HttpLink(node.settings, node.keys, read_seconds=5)
+    return HttpLink(node.settings, node.keys)
 
 
 def test_the_caller_has_a_new_key(director: Director, door: Door) -> None:
@@ -80,7 +80,7 @@ def test_the_caller_has_a_new_key(director: Director, door: Door) -> None:
     assert len(roots(india.desk())) == 5
     assert india.desk().record.findings == ()
     # The old key opens no session any more, though it was never revoked.
-    thief = HttpLink(jp.settings, _Only(old_key, jp.keys), read_seconds=5)
+    thief = HttpLink(jp.settings, _Only(old_key, jp.keys))
     error = go(director, thief)
     assert isinstance(error, RemoteError)
     assert error.code == "stranger"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
@@ -324,7 +325,7 @@ def door(director: Director) -> Iterator[Door]:
 @pytest.fixture
 def line(director: Director) -> HttpLink:
     node = director.nodes["JP"]
-    return HttpLink(node.settings, node.keys, read_seconds=5)
+    return HttpLink(node.settings, node.keys)
 
 
 def go(director: Director, line: HttpLink, holds: str = "") -> SyncResult | Exception:
@@ -398,7 +399,7 @@ def test_two_nodes_pair_over_the_line(tmp_path: Path):
     before = record.set_node(india)
     try:
         with open_door() as door:
-            line = HttpLink(jp.settings, jp.keys, read_seconds=5)
+            line = HttpLink(jp.settings, jp.keys)
             card = pairing.read_card(line.card(door.url))
             pairing.propose(jp, card, profile="JPIN", name=AGREEMENT, compared_key_id=card.key_id)
             (peer,) = jp.store.peers()
@@ -481,15 +482,16 @@ BADLY = {
 def test_a_partner_that(director: Director, door: Door, how: str, monkeypatch: pytest.MonkeyPatch):
     behave, code = BADLY[how]
     node = director.nodes["JP"]
-    line = HttpLink(node.settings, node.keys, read_seconds=0.3, answer_seconds=0.3)
-    go(director, line)  # the session is open
+    patient = HttpLink(node.settings, node.keys)
+    hasty = HttpLink(node.settings, node.keys, read_seconds=0.3, answer_seconds=0.3, _tokens=patient._tokens)
+    go(director, patient)  # the session is open
     request(director)
     desk = node.desk()
     before = held(desk.store, desk.id)
     monkeypatch.setattr(link_module, "ANSWER_MAX", 1000)
     door.behave = [behave]
 
-    error = go(director, line)
+    error = go(director, hasty if behave in (_hang, _drip) else patient)
 
     assert isinstance(error, PeerUnreachableError | RemoteError)
     assert error.code == code
@@ -497,7 +499,7 @@ def test_a_partner_that(director: Director, door: Door, how: str, monkeypatch: p
     assert (peer.last_error, peer.last_tried_at) == (code, director.clock.now())
     assert held(desk.store, desk.id) == before
     monkeypatch.undo()
-    assert isinstance(go(director, line), SyncResult), "and the next visit is as if nothing had been"
+    assert isinstance(go(director, patient), SyncResult), "and the next visit is as if nothing had been"
     assert in_step(director)
 
 
@@ -579,9 +581,9 @@ def test_a_protected_line_is_checked_against_the_partners_certificates(director:
     node = director.nodes["JP"]
     certificate = make_certificate(node.settings.folder / "in.pem")
     with open_door(certificate) as door:
-        trusting = HttpLink(replace(node.settings, partner_ca="in.pem"), node.keys, read_seconds=5)
+        trusting = HttpLink(replace(node.settings, partner_ca="in.pem"), node.keys)
         assert pairing.read_card(trusting.card(door.url)).party == "IN"
-        doubting = HttpLink(node.settings, node.keys, read_seconds=5)
+        doubting = HttpLink(node.settings, node.keys)
         with pytest.raises(PeerUnreachableError) as caught:
             doubting.card(door.url)
         with pytest.raises(PeerUnreachableError):  # the right certificate under another name
@@ -698,21 +700,28 @@ def test_a_peer_without_address_or_not_wanted_is_not_visited(director: Director,
     assert visited == []
 
 
-def test_the_worker_carries_what_is_signed_here_by_itself(director: Director, door: Door, line: HttpLink):
+def test_the_worker_carries_what_is_signed_here_by_itself(
+    director: Director, door: Door, line: HttpLink, monkeypatch: pytest.MonkeyPatch
+):
     """The thread, started and stopped as a serving node does."""
-    node = director.nodes["JP"]
-    came = threading.Event()
-    india = director.nodes["IN"].store
-    append = india.append
-    busy = Worker(node, line)
+    visits: Queue[object] = Queue()
+
+    def visited(*at: Any) -> object:
+        result = visit(*at)
+        visits.put(result)
+        return result
+
+    monkeypatch.setattr(worker, "visit", visited)
+    busy = Worker(director.nodes["JP"], line)
     busy.start()
     try:
-        request(director)
-        india.append = lambda admission: (append(admission), came.set())  # type: ignore[method-assign]
+        assert isinstance(visits.get(timeout=60), SyncResult)
+        asked = request(director)
         busy.wake()
-        assert came.wait(10)
+        assert isinstance(visits.get(timeout=60), SyncResult)
     finally:
         busy.stop()
+    assert asked in director.desk("IN").record.orders
     assert busy._thread is not None
     assert not busy._thread.is_alive()
     director.exchange()

@@ -27,9 +27,13 @@ log = logging.getLogger("tallystick.peering")
 
 @dataclass
 class _Pace:
-    """When a partner is due next, and how long to wait after one more failure."""
+    """When a partner is due next, and how long to wait after one more failure.
+
+    ``woken``: something was signed here since its last visit began, so it is due now.
+    """
 
     due: float = 0.0
+    woken: bool = False
     holds: str = ""  # what the partner said it holds, last time
     back_off: float = BACK_OFF_FIRST
     seen_at: int | None = None  # when it last came here, as far as that was looked after
@@ -59,7 +63,7 @@ class Worker:
     def wake(self) -> None:
         """Try every partner now, also those we were backing off from."""
         for pace in list(self._paces.values()):  # the worker may be meeting a new partner just now
-            pace.due = 0.0
+            pace.woken = True
         self._wake.set()
 
     def _run(self) -> None:
@@ -89,7 +93,7 @@ class Worker:
             self.node.store.purge()  # what an erasure could not clean because the database was being read
         for peer in self.node.store.peers():
             pace = self._paces.setdefault(peer.peer_id, _Pace())
-            if peer.url and peer.status in LIVE and time.monotonic() >= pace.due:
+            if peer.url and peer.status in LIVE and (pace.woken or time.monotonic() >= pace.due):
                 self._visit(peer, pace)
             if peer.status in LIVE and peer.last_seen_at != pace.seen_at:
                 pace.seen_at = peer.last_seen_at
@@ -105,7 +109,7 @@ class Worker:
 
     def _visit(self, peer: Peer, pace: _Pace) -> None:
         wait = float(self.node.settings.sync_every_seconds)
-        pace.due = float("inf")
+        pace.woken = False
         result: exchange.SyncResult | TallystickError
         try:
             result = visit(self.node, self.link, peer, pace.holds)
@@ -119,8 +123,7 @@ class Worker:
             pace.holds, pace.back_off = result.holds, BACK_OFF_FIRST
         else:
             wait, pace.back_off = pace.back_off, min(BACK_OFF_MOST, pace.back_off * 2)
-        if pace.due:  # else something was signed during the visit, and waits for the next one
-            pace.due = time.monotonic() + wait
+        pace.due = time.monotonic() + wait
 
 
 _worker: Worker | None = None
