@@ -39,7 +39,6 @@ DUTIES = (
     Duty.PAYING,
 )  # fmt: skip
 OFFICERS_PER_DUTY = 4  # and as many coordinators: 36 a party, with the writers about forty grants
-REMARK = e.DETAIL_REMARK
 
 _THINGS = (
     "FILTER ELEMENT", "GASKET", "SEAL", "BEARING", "VALVE", "HOSE ASSEMBLY", "PUMP", "BELT", "FUSE", "RELAY",

@@ -17,6 +17,7 @@ from benchmarks.corpus import Corpus
 from tallystick.core import signing
 from tallystick.core.admission import Admission
 from tallystick.core.agreement import JAPAN_INDIA, Genesis, Party
+from tallystick.core.detail import detail_of
 from tallystick.core.entries import Adopt, Draft
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.space import Space
@@ -154,7 +155,7 @@ class Drive:
 
     def _draft(self, at: int, number: int, index: int) -> Draft:
         act, refs = self.lives[number].acts[index], self.refs[number]
-        detail = None if act.remark is None else {c.REMARK: act.remark}
+        detail = detail_of(act.remark or "")
         return Draft(act.say(refs, at), None if act.on is None else refs[act.on], detail, at)
 
     def _said(

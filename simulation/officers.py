@@ -8,8 +8,8 @@ from typing import Any
 from tallystick.app import numbers
 from tallystick.app.node import Desk
 from tallystick.core.canonical import encode
+from tallystick.core.detail import detail_of
 from tallystick.core.entries import (
-    DETAIL_REMARK,
     Acceptance,
     Amendment,
     AmendmentLine,
@@ -73,7 +73,7 @@ def draft(desk: Desk, dice: Random, day: int, *, wrong: bool, remark: str = "") 
     body, on = _said(desk, dice, day, wrong=wrong)
     if body is None:
         return None
-    return Draft(body, obj=on, detail={DETAIL_REMARK: remark} if remark and dice.random() < 0.3 else None)
+    return Draft(body, obj=on, detail=detail_of(remark if remark and dice.random() < 0.3 else ""))
 
 
 def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | None, EntryRef | None]:

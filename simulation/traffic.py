@@ -15,7 +15,7 @@ from tallystick.app import attest, courier, exchange, forks, withheld, write
 from tallystick.app.node import Desk
 from tallystick.core import bundle as wire
 from tallystick.core.bundle import split_sequence
-from tallystick.core.entries import DETAIL_REMARK
+from tallystick.core.detail import detail_of
 from tallystick.core.errors import LocalError, PeerUnreachableError, RemoteError, StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -274,7 +274,7 @@ def speak_beside(world: World) -> None:
     draft = officers.draft(desk, world.dice, day, wrong=False)
     if draft is not None:
         with suppress(LocalError):
-            write.sign(desk, replace(draft, detail={DETAIL_REMARK: BESIDE}))
+            write.sign(desk, replace(draft, detail=detail_of(BESIDE)))
 
     def post(body: bytes, holds: str) -> exchange.Reply:
         reply = exchange.answer(theirs, body, one.key, holds)

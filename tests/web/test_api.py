@@ -363,6 +363,7 @@ def test_the_ship_receives_s1s_provisions_by_program(s1: S1, programs: Programs)
             "lines": [{"line": 6, "accepted": "790", "refused": "60", "reason": "spoiled"}],
         },
         "remark": "Three crates of leafy vegetables wilted.",
+        "attachments": [{"name": "crates.jpg", "size": 81_204, "sha256": "ab" * 32}],
         "looked_at": seen["digest"],
     }
 
@@ -379,7 +380,7 @@ def test_the_ship_receives_s1s_provisions_by_program(s1: S1, programs: Programs)
     view = s1.director.desk("IN").record.orders[s1.refs["request"]]
     assert (view.lines[5].received, view.lines[5].refused, view.lines[5].accrued) == (790_000, 60_000, 76_235_00)
     entry = ship.get(f"entries/{told['entry']}").json()
-    assert entry["remark"] == command["remark"]
+    assert (entry["remark"], entry["attachments"]) == (command["remark"], command["attachments"])
     assert s1.director.desk("JP").space.stored(EntryRef.parse(told["entry"])).leaf.hex() == shown.json()["leaf"]
     assert [t["rule"] for t in shown.json()["transactions"]] == [t["rule"] for t in entry["transactions"]]
 

@@ -485,6 +485,11 @@ _LOCAL = {
     ),
     "duty-not-held": Message("You hold no warrant for this act ({kind}).", "It needs one of these duties: {duties}."),
     "fields-not-json": Message("The fields in {path} do not read: {why}.", "Give one JSON object."),
+    "too-many-attachments": Message("At most {limit} files belong to one act.", "Put them into one archive."),
+    "attachment-not-possible": Message(
+        "A file cannot be attached under the name “{name}”.",
+        "Rename it: 1 to {limit} printable characters.",
+    ),
     "field-option-wrong": Message(
         "“{option}” is not a field.", "Write name=value, lines[0].quantity=1790; list items in their order."
     ),

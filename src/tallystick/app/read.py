@@ -13,8 +13,9 @@ from tallystick.app import fields
 from tallystick.app.index import OrderRow, Standing, partner_of, standing
 from tallystick.app.node import Desk
 from tallystick.core import due
+from tallystick.core.detail import Attachment, attachments_of, remark_of
 from tallystick.core.due import Clock, Overlay
-from tallystick.core.entries import DETAIL_REMARK, NO_SEGMENT, Duty, Entry, Kind, Segment
+from tallystick.core.entries import NO_SEGMENT, Duty, Entry, Kind, Segment
 from tallystick.core.findings import Finding, Weight
 from tallystick.core.fold import Record
 from tallystick.core.identity import EntryRef
@@ -110,6 +111,7 @@ class TimelineItem:
     obj: EntryRef | None
     fields: Mapping[str, object]
     remark: str
+    attachments: tuple[Attachment, ...]
     weight: Weight | None  # the heaviest finding about it
     findings: tuple[Finding, ...]
     transactions: tuple[Transaction, ...]
@@ -287,7 +289,6 @@ def describe(
     weights = [finding.weight for finding in found]
     heaviest = next((w for w in (Weight.VOID, Weight.FLAG, Weight.TOLD) if w in weights), None)
     told = fields.to_json(entry.body, context)
-    remark = (entry.detail or {}).get(DETAIL_REMARK, "")
     held = held_by_partner or {}
     return TimelineItem(
         ref=entry.ref,
@@ -297,7 +298,8 @@ def describe(
         at=entry.t,
         obj=entry.obj,
         fields=told,
-        remark=remark if isinstance(remark, str) else "",
+        remark=remark_of(entry.detail),
+        attachments=attachments_of(entry.detail),
         weight=heaviest,
         findings=found,
         transactions=tuple(transactions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -16,14 +17,13 @@ from tallystick.app import fields, numbers, read, warrants, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.cli.officer_key import open_key
-from tallystick.cli.orders import finding_json, money, parse_ref
+from tallystick.cli.orders import attachments_json, finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
+from tallystick.core.detail import Attachment, attachments_of, detail_of
 from tallystick.core.entries import (
     BODIES,
     DESK_KINDS,
-    DETAIL_LANGUAGE,
-    DETAIL_REMARK,
     CreditNote,
     Draft,
     Invoice,
@@ -48,6 +48,10 @@ _STEP = re.compile(r"([a-z0-9_]+)((?:\[\d{1,3}\])*)")
 @click.option("--field", "pairs", multiple=True, metavar="NAME=VALUE", help="lines[0].quantity=1790. Repeatable.")
 @click.option("--fields", "source", type=click.Path(path_type=Path), help="All fields as JSON; - for standard input.")
 @click.option("--remark", default="", help="A free text beside the act; the partner reads it.")
+@click.option(
+    "--attach", "attached", multiple=True, type=click.Path(path_type=Path),
+    help="A file that belongs to it: name, size and SHA-256 are signed. The file is not sent. Repeatable.",
+)  # fmt: skip
 @click.option("--officer-key", "key_file", type=click.Path(path_type=Path), help="The officer's own key, if needed.")
 @click.option("--passphrase-file", "phrase_from", type=click.Path(path_type=Path), help="Else it is asked for.")
 @click.option("--yes", is_flag=True, help="Sign; without, only show what would be signed and what it would do.")
@@ -61,6 +65,7 @@ def act(
     pairs: tuple[str, ...],
     source: Path | None,
     remark: str,
+    attached: tuple[Path, ...],
     key_file: Path | None,
     phrase_from: Path | None,
     yes: bool,
@@ -84,9 +89,8 @@ def act(
     today = shell.today()
     who = warrants.find(desk, officer, today) if officer else warrants.only_officer(desk, which, today)
     body = fields.from_json(which, _numbered(desk, which, given, today), who=who.grant, context=context_on(desk, obj))
-    detail: dict[int, object] | None = None
-    if remark:
-        detail = {DETAIL_REMARK: remark, DETAIL_LANGUAGE: shell.node.settings.language}
+    files = [_attachment(path) for path in attached]
+    detail = detail_of(remark, language=shell.node.settings.language, attachments=files)
     draft = Draft(body, obj, detail)
     seen = write.preview(desk, draft)
     if not (yes and as_json):
@@ -163,6 +167,16 @@ def _put(given: dict[str, Any], pair: str) -> None:
         place = place[step]
 
 
+def _attachment(path: Path) -> Attachment:
+    """Return what the record holds of the file ``path``; raises LocalError ``file-missing``."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            return Attachment(path.name, file.tell(), digest)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise LocalError("file-missing", path=str(path)) from None
+
+
 def _numbered(desk: Desk, kind: Kind, given: Mapping[str, Any], today: int) -> dict[str, Any]:
     """Return the fields with what the node can give by itself: numbers, and the only partner."""
     year = numbers.fiscal_year(desk, today)
@@ -190,6 +204,7 @@ def _told(seen: write.Preview, who: read.Officer) -> dict[str, Any]:
         "officer": {"grant": who.grant, "post": who.post},
         "at": iso(entry.t),
         "fields": fields.to_json(entry.body, context),
+        "attachments": attachments_json(attachments_of(entry.detail)),
         "bytes": canonical.encode(to_array(entry.body)).hex() if not isinstance(entry.body, Unreadable) else "",
         "leaf": seen.leaf.hex(),
         "officer_signs": seen.own.to_sign.hex() if seen.own is not None else "",
@@ -231,7 +246,10 @@ def _show(seen: write.Preview, who: read.Officer, as_json: bool) -> None:
     )
     say()
     json.dump(told["fields"], sys.stdout, ensure_ascii=False, indent=2)
-    say(f"\n\nBytes to be signed: {told['bytes']}")
+    say()
+    for one in attachments_of(seen.entry.detail):
+        say(f"Attached: {one.name}, {one.size} bytes, SHA-256 {one.sha256.hex()}")
+    say(f"\nBytes to be signed: {told['bytes']}")
     if seen.own is not None:
         say(f"Needs the own signature of {seen.own.post}, over: {told['officer_signs']}")
     if told["posts"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -23,6 +24,7 @@ from tallystick.cli.shell import (
     table,
     words,
 )
+from tallystick.core.detail import Attachment
 from tallystick.core.due import Overlay
 from tallystick.core.errors import LocalError
 from tallystick.core.findings import Finding
@@ -202,6 +204,10 @@ def _overlay(overlay: Overlay) -> dict[str, Any]:
     return {"code": overlay.code, "days": overlay.days, "late": overlay.late}
 
 
+def attachments_json(attachments: Iterable[Attachment]) -> list[dict[str, Any]]:
+    return [{"name": one.name, "size": one.size, "sha256": one.sha256.hex()} for one in attachments]
+
+
 def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding with its sentence."""
     return {
@@ -233,6 +239,7 @@ def _item(item: read.TimelineItem) -> dict[str, Any]:
         "on": str(item.obj or ""),
         "fields": item.fields,
         "remark": item.remark,
+        "attachments": attachments_json(item.attachments),
         "counts": item.weight is None or item.weight.value != "void",
         "held_by_partner": item.seen_by_partner,
     }

@@ -617,10 +617,6 @@ Body = (
 )  # fmt: skip
 BODIES: Mapping[Kind, type[Any]] = types.MappingProxyType({cls.KIND: cls for cls in get_args(Body)})
 
-# Keys of the detail segment (free text, never read by the fold). Unknown keys are ignored.
-DETAIL_REMARK = 1
-DETAIL_LANGUAGE = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -1,5 +1,6 @@
 """Acts are shown before they are signed, and what would not count is refused with its reason."""
 
+import hashlib
 import json
 
 import pytest
@@ -50,6 +51,21 @@ def test_what_is_shown_is_what_is_signed(pair, request_of):
     same = ("kind", "officer", "fields", "bytes", "counts", "findings", "posts", "order", "state")
     assert {name: shown[name] for name in same} == {name: signed[name] for name in same}
     assert entries(pair) == 14 + 1
+
+
+def test_of_an_attached_file_name_size_and_hash_are_signed_and_the_partner_reads_them(pair, request_of, tmp_path):
+    note = tmp_path / "loading plan.pdf"
+    note.write_bytes(b"CANARY of a plan")
+    told = [{"name": "loading plan.pdf", "size": 16, "sha256": hashlib.sha256(b"CANARY of a plan").hexdigest()}]
+    assert f"Attached: loading plan.pdf, 16 bytes, SHA-256 {told[0]['sha256']}" in request_of("--attach", note).out
+    signed = request_of("--attach", note, "--json", "--yes").json
+    assert signed["attachments"] == told
+    pair.carry()
+    (order,) = pair.done("in", "order", "list", "--json").json
+    (item,) = pair.done("in", "order", "show", order["number"], "--json").json["timeline"]
+    assert item["attachments"] == told
+    missing = request_of("--attach", tmp_path / "other.pdf")
+    assert (missing.code, "file-missing" in missing.err) == (2, True)
 
 
 @pytest.mark.parametrize("yes", [[], ["--yes"]])

@@ -11,7 +11,8 @@ from tallystick.app import exchange, fields, forks, numbers, pairing, write
 from tallystick.app.node import Desk, Node
 from tallystick.cli.demo.cast import CAST, by_duty
 from tallystick.core import calendar
-from tallystick.core.entries import DETAIL_REMARK, Draft, Duty, Grant, Kind
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import Draft, Duty, Grant, Kind
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import LIFE, OrderView, open_acts
 from tallystick.core.quantity import Money, Quantity
@@ -114,7 +115,7 @@ class Director:
             context = fields.Context(order.currency, {line.line: line.unit for line in order.lines})
         body = fields.from_json(kind, said, who=self.grants[party, login], context=context)
         self.clock.instant += 7 * 60
-        detail = {DETAIL_REMARK: remark} if remark else None
+        detail = detail_of(remark)
         return write.sign(desk, Draft(body, obj=on, detail=detail)).ref
 
     def _holds(self, desk: Desk, ref: EntryRef) -> bool:

@@ -23,7 +23,8 @@ from tallystick.app import export, fields, prove, read, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.core import cose
-from tallystick.core.entries import BODIES, DESK_KINDS, DETAIL_REMARK, Draft, Duty, Kind
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import BODIES, DESK_KINDS, Draft, Duty, Kind
 from tallystick.core.errors import LocalError, StoreError, TallystickError
 from tallystick.core.identity import EntryRef
 from tallystick.web import limits
@@ -313,7 +314,7 @@ def _draft(request: HttpRequest, desk: Desk, command: shapes.ActCommand) -> Draf
         raise LocalError("duty-not-held", kind=command.kind, duties=wanted or "any")
     body = fields.from_json(kind, command.fields, who=appointment.grant, context=context)
     auth = cose.envelope(bytes.fromhex(command.signature)) if command.signature else None
-    detail = {DETAIL_REMARK: command.remark} if command.remark else None
+    detail = detail_of(command.remark, attachments=[one.value() for one in command.attachments])
     return Draft(body, obj=on, detail=detail, t=command.at if auth is not None else None, auth=auth)
 
 

@@ -13,6 +13,7 @@ from tallystick.app.alarms import Alarm
 from tallystick.app.index import OrderRow
 from tallystick.app.messages import fill, message, sentence
 from tallystick.core import calendar
+from tallystick.core.detail import ATTACHMENTS_MAX, NAME_MAX, SIZE_MAX, Attachment
 from tallystick.core.entries import BODIES, DESK_KINDS
 from tallystick.core.findings import Finding
 from tallystick.core.ledger import Transaction
@@ -186,6 +187,21 @@ class ActShape(Schema):
         )
 
 
+class AttachmentShape(Schema):
+    """A file beside an act: the record holds these three, and not the file."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=NAME_MAX)] = Field(examples=["delivery-note.pdf"])
+    size: Annotated[int, Field(ge=0, le=SIZE_MAX)] = Field(description="Bytes.")
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+    @classmethod
+    def of(cls, one: Attachment) -> AttachmentShape:
+        return cls(name=one.name, size=one.size, sha256=one.sha256.hex())
+
+    def value(self) -> Attachment:
+        return Attachment(self.name, self.size, bytes.fromhex(self.sha256))
+
+
 class EntryShape(Schema):
     entry: str
     kind: str
@@ -195,6 +211,7 @@ class EntryShape(Schema):
     on: str | None
     fields: dict[str, Any]
     remark: str
+    attachments: list[AttachmentShape]
     weight: str | None
     findings: list[FindingShape]
     transactions: list[TransactionShape]
@@ -211,6 +228,7 @@ class EntryShape(Schema):
             on=str(item.obj) if item.obj else None,
             fields=dict(item.fields),
             remark=item.remark,
+            attachments=[AttachmentShape.of(one) for one in item.attachments],
             weight=item.weight,
             findings=[FindingShape.of(finding) for finding in item.findings],
             transactions=[TransactionShape.of(transaction) for transaction in item.transactions],
@@ -335,6 +353,7 @@ class ActCommand(Schema):
     on: EntryName | None = Field(None, description="The entry this act is on.", examples=["17.3"])
     fields: dict[str, Any] = {}
     remark: Annotated[str, StringConstraints(max_length=2000)] = ""
+    attachments: Annotated[list[AttachmentShape], Field(max_length=ATTACHMENTS_MAX)] = []
     looked_at: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = Field(
         "", description="The order's digest when it was looked at; nothing is signed if it has changed since."
     )

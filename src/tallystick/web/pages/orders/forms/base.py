@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy as _
 from tallystick.app import fields as terms_of
 from tallystick.app.fields import FieldError, code_name
 from tallystick.core import calendar
-from tallystick.core.entries import DETAIL_REMARK, TEXT_MAX, Draft, Kind
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import TEXT_MAX, Draft, Kind
 from tallystick.core.errors import LocalError
 from tallystick.core.orders import Line
 from tallystick.core.quantity import UNITS, Money, Quantity, parse_price
@@ -240,7 +241,7 @@ class ActForm(forms.Form):
     def make_draft(self) -> Draft:
         body = terms_of.from_json(self.kind, self.told(), who=self.who, context=self.draft_context())
         remark = self.cleaned_data.get("remark", "").strip()
-        return Draft(body, obj=self.occasion.on, detail={DETAIL_REMARK: remark} if remark else None)
+        return Draft(body, obj=self.occasion.on, detail=detail_of(remark))
 
     def draft_context(self) -> terms_of.Context:
         return self.occasion.context

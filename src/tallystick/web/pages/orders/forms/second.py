@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from tallystick.app import fields as terms_of
 from tallystick.core import canonical, entries
-from tallystick.core.entries import DETAIL_REMARK, Correction, Draft, Kind
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import Correction, Draft, Kind
 from tallystick.web.pages.orders.forms.base import REMARK_MAX, ActForm
 
 
@@ -93,7 +94,7 @@ class CorrectionForm(ActForm):
         return Draft(
             Correction(who=self.who, replacement=replacement),
             obj=self.occasion.on,
-            detail={DETAIL_REMARK: remark} if remark else None,
+            detail=detail_of(remark),
         )
 
 
