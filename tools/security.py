@@ -89,6 +89,10 @@ def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count >= 2**20 else f"{count // 1024} KiB"
 
 
+def _places(places: limits.Places, who: str) -> str:
+    return f"{places.most}, of one {who} {places.each}"
+
+
 def limited() -> str:
     days, minutes = 86_400, 60
     people = {
@@ -103,17 +107,19 @@ def limited() -> str:
     asking = {
         "pages for one person": f"{limits.PAGES.most} a minute",
         "pages for strangers of one address": f"{limits.STRANGERS.most} a minute",
-        "strangers' forms being read at once": f"{limits.STRANGERS_AT_ONCE}",
+        "strangers' forms at once": _places(limits.STRANGERS_AT_ONCE, "address"),
+        "people's forms at once": _places(limits.PEOPLE_AT_ONCE, "person"),
+        "programs' acts at once": _places(limits.PROGRAMS_AT_ONCE, "address"),
         "one program's token": f"{limits.TOKENS.most} a minute",
         "unknown tokens from one address": f"{limits.BAD_TOKENS.most} a minute",
         "partners' doors without a session, one address": f"{limits.DOORS.most} a minute",
-        "partners served at once": f"{limits.PARTNERS_AT_ONCE}",
+        "partners served at once": _places(limits.PARTNERS_AT_ONCE, "address"),
         "a partner's questions for digests": f"{limits.READINGS.most} a minute",
     }
     living = {
         "a program's token": f"{tokens.LIFE_DAYS_MAX} days",
-        "a partner's session": f"{doors.SESSION_SECONDS // minutes} minutes",
-        "a challenge to a partner": f"{doors.CHALLENGE_SECONDS // minutes} minutes, answered once",
+        "a partner's session": f"{doors.SESSION_SECONDS // minutes} minutes, or until a restart",
+        "a challenge to a partner": f"{doors.CHALLENGE_SECONDS // minutes} minutes, or until a restart; answered once",
         "a stranger waiting to be paired": f"{pairing.KNOCK_LIFE // days} days, {ports.KNOCKS_MAX} of them",
         "a bundle that came too early": f"{exchange.WAITING_LIFE // days} days",
         "an event": f"{events.KEPT_DAYS} days, {events.KEPT_MOST:,} of them",

@@ -13,6 +13,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from django.core import signing
 from django.http import HttpResponse
 from django.test import Client
 from tests.nodes import BEGINS_ON, MEMORY, agreed, delivered, held, in_step, paired, request, two_nodes
@@ -163,6 +164,28 @@ def test_a_challenge_is_answered_once(client: Client, director: Director):
     assert knock_at(client, "session", canonical.encode(session_request(client, director))).status_code == 200
 
 
+def test_a_restart_ends_challenges_and_sessions(
+    client: Client, director: Director, token: str, monkeypatch: pytest.MonkeyPatch
+):
+    """So an answer that was heard on the line is worth nothing after one either, when nobody remembers it was given."""
+    body = canonical.encode(session_request(client, director))
+    monkeypatch.setattr(views, "_KEY", "another process")
+    monkeypatch.setattr(views, "_used", {})
+    refused(knock_at(client, "session", body), 401, "session-ended")
+    refused(knock_at(client, "exchange", b"", Authorization=f"Tallystick {token}"), 401, "session-ended")
+    assert knock_at(client, "session", canonical.encode(session_request(client, director))).status_code == 200
+
+
+def test_whoever_has_the_web_key_forges_no_session(client: Client, director: Director):
+    key = director.nodes["JP"].keys.public("writer")
+    named = [director.desk("IN").id.hex(), key.hex()]
+    forged = signing.dumps(named, salt=views._SESSION_SALT)  # by settings.SECRET_KEY
+    refused(knock_at(client, "exchange", b"", Authorization=f"Tallystick {forged}"), 401, "session-ended")
+    real = signing.dumps(named, key=views._KEY, salt=views._SESSION_SALT)
+    answer = knock_at(client, "exchange", b"", Authorization=f"Tallystick {real}")
+    assert answer.status_code == 200, "one difference apart"
+
+
 def test_what_was_signed_for_one_node_opens_no_session_at_another(client: Client, director: Director):
     """A node that is visited shows India's challenge to Japan, and Japan's signature to India."""
     space_id, key, challenge, _ = session_request(client, director)
@@ -208,10 +231,15 @@ def test_partners_with_a_session_are_not_slowed_down_by_strangers(client: Client
 
 
 def test_a_few_partners_at_once_and_no_more(client: Client, director: Director):
-    with ExitStack() as all_busy:
-        for _ in range(limits.PARTNERS_AT_ONCE):
-            all_busy.enter_context(limits.one_of_few_partners())
+    places = limits.PARTNERS_AT_ONCE
+    with ExitStack() as busy:
+        for _ in range(places.each):
+            busy.enter_context(places.one("127.0.0.1"))
         refused(client.get("/peer/card"), 503, "node-busy")
+        assert Client(REMOTE_ADDR="192.0.2.1").get("/peer/card").status_code == 200, "one address leaves room"
+        for number in range(places.most - places.each):
+            busy.enter_context(places.one(str(number)))
+        refused(Client(REMOTE_ADDR="192.0.2.1").get("/peer/card"), 503, "node-busy")
     assert client.get("/peer/card").status_code == 200
 
 

@@ -14,6 +14,12 @@ from tallystick.app.settings import NodeSettings, save
 from tallystick.web import middleware, settings
 
 
+def write_key(folder, secret, mode=0o600):
+    path = folder / "web.key"
+    path.write_text(f"# Tallystick key\nweb-secret:{secret}\n")
+    path.chmod(mode)
+
+
 @pytest.fixture
 def loaded(tmp_path, monkeypatch):
     """Load the settings of a node, as a process of its own would."""
@@ -22,7 +28,7 @@ def loaded(tmp_path, monkeypatch):
         node = NodeSettings(folder=tmp_path, party="JP", party_name="Japan", node_name="x", **more)
         save(node)
         node.keys_folder.mkdir(exist_ok=True)
-        (node.keys_folder / "web.key").write_text("a secret of this test\n")
+        write_key(node.keys_folder, "a secret of this test")
         monkeypatch.setenv("TALLYSTICK_NODE", str(node.folder))
         module = importlib.util.module_from_spec(settings.__spec__)
         settings.__spec__.loader.exec_module(module)

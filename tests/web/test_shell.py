@@ -161,7 +161,9 @@ def test_two_nodes_on_one_host_have_cookies_of_their_own(tmp_path, monkeypatch):
         )
         save(node)
         node.keys_folder.mkdir()
-        (node.keys_folder / "web.key").write_text(f"secret of {port}\n")
+        key = node.keys_folder / "web.key"
+        key.write_text(f"web-secret:secret of {port}\n")
+        key.chmod(0o600)
         monkeypatch.setenv("TALLYSTICK_NODE", str(node.folder))
         loaded = importlib.util.module_from_spec(settings.__spec__)
         settings.__spec__.loader.exec_module(loaded)
@@ -182,6 +184,13 @@ def test_a_node_without_its_web_key_does_not_start(tmp_path, monkeypatch):
     with pytest.raises(errors.LocalError) as refused:
         settings._secret(node)
     assert refused.value.code == "key-missing"
+    key = node.keys_folder / "web.key"
+    key.parent.mkdir()
+    key.write_text("web-secret:x\n")
+    key.chmod(0o640)
+    with pytest.raises(errors.LocalError) as refused:
+        settings._secret(node)
+    assert refused.value.code == "key-exposed", "somebody else may have read it"
 
 
 def test_nothing_is_served_without_a_node(monkeypatch):

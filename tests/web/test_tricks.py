@@ -20,6 +20,7 @@ from tests.conftest import PASSWORD
 from tests.web.conftest import House
 from tests.web.test_access import CAST, GET, POST, ROWS
 
+from tallystick.cli.serve import THREADS
 from tallystick.web import limits, middleware
 from tallystick.web.api import tokens
 from tallystick.web.people.models import Person
@@ -267,14 +268,48 @@ def test_a_form_of_too_many_fields_is_not_looked_at(house):
 def test_a_few_strangers_with_forms_at_once_and_no_more(client, make_person, signed_in_as):
     inside = signed_in_as(make_person("sato"))
     right = {"username": "sato", "password": PASSWORD}
+    places = limits.STRANGERS_AT_ONCE
     with ExitStack() as slow:
-        for _ in range(limits.STRANGERS_AT_ONCE):
-            slow.enter_context(limits.one_of_few_strangers())
+        for _ in range(places.each):
+            slow.enter_context(places.one("127.0.0.1"))
         answer = client.post("/sign-in/", right)
         assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert Client(REMOTE_ADDR="192.0.2.1").post("/sign-in/", right).status_code == 302, "one address leaves room"
+        for number in range(places.most - places.each):
+            slow.enter_context(places.one(str(number)))
+        assert Client(REMOTE_ADDR="192.0.2.1").post("/sign-in/", right).status_code == 503
         assert client.get("/sign-in/").status_code == 200
         assert inside.post("/confirm/", right).status_code == 302, "who is inside goes on working"
     assert client.post("/sign-in/", right).status_code == 302
+
+
+def test_one_person_with_forms_keeps_nobody_out(make_person, signed_in_as):
+    sato, mori = make_person("sato"), make_person("mori")
+    slow, other = signed_in_as(sato), signed_in_as(mori)
+    places = limits.PEOPLE_AT_ONCE
+    with ExitStack() as held:
+        for _ in range(places.each):
+            held.enter_context(places.one(str(sato.pk)))
+        assert slow.post("/theme/", {"theme": "dark"}).status_code == 503
+        assert slow.get("/me/").status_code == 200
+        assert other.post("/theme/", {"theme": "dark"}).status_code == 302
+    assert slow.post("/theme/", {"theme": "dark"}).status_code == 302
+
+
+def test_a_few_programs_at_once_and_no_more(house):
+    places = limits.PROGRAMS_AT_ONCE
+    with ExitStack() as held:
+        for _ in range(places.each):
+            held.enter_context(places.one("127.0.0.1"))
+        assert house.ask("stranger", POST, "/api/v1/acts").status_code == 503
+        assert house.ask("stranger", POST, "/api/v1/acts", REMOTE_ADDR="192.0.2.1").status_code == 401
+        assert house.ask("stranger", GET, "/api/v1/status").status_code == 401
+
+
+def test_the_places_are_fewer_than_the_threads():
+    kinds = (limits.PARTNERS_AT_ONCE, limits.STRANGERS_AT_ONCE, limits.PEOPLE_AT_ONCE, limits.PROGRAMS_AT_ONCE)
+    assert sum(places.most for places in kinds) < THREADS
+    assert all(places.each < places.most for places in kinds), "one alone never has them all"
 
 
 def test_a_program_may_send_what_a_page_may(house):

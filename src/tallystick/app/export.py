@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from tallystick.app.visible import visible
 from tallystick.core import calendar
 from tallystick.core.agreement import Genesis
 from tallystick.core.fold import Record
@@ -161,13 +162,14 @@ def plain(row: Any) -> dict[str, Any]:
 
 # ---- CSV
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return ``rows`` as CSV (RFC 4180) with a first line of names.
 
-    A text that a spreadsheet would run as a formula gets an apostrophe before it: such texts come from partners.
+    A text that a spreadsheet would run as a formula gets an apostrophe before it, and control letters become signs
+    (``visible``): such texts come from partners.
     """
     out = io.StringIO()
     writer = csv.writer(out)
@@ -177,7 +179,7 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
+    text = "" if value is None else visible(str(value))
     return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
 
+from tallystick.app.visible import visible
 from tallystick.core import calendar
 from tallystick.core.entries import Duty, Kind, Reason
 from tallystick.core.quantity import CURRENCIES, Money, price_text
@@ -33,8 +34,9 @@ class _Told(dict[str, object]):
 
 
 def fill(template: str, facts: Mapping[str, object]) -> str:
-    """Return ``template`` with its slots filled from ``facts``."""
-    return template.format_map(_Told(readable(facts)))
+    """Return ``template`` with its slots filled from ``facts``, which may be a partner's words (``visible``)."""
+    told = {name: visible(str(value)) for name, value in readable(facts).items()}
+    return template.format_map(_Told(told))
 
 
 def message(code: str) -> Message:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from tallystick.app.node import Desk, Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.core import canonical, signing
-from tallystick.core.agreement import PROFILES, Genesis, OfficerSigns, Party, Terms
+from tallystick.core.agreement import PROFILES, UNPRINTABLE, Genesis, OfficerSigns, Party, Terms
 from tallystick.core.entries import SCHEMA, Adopt, Draft, Duty, Grant
 from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError, TooLargeError
 
@@ -109,8 +109,10 @@ def read_card(data: bytes) -> Card:
                 raise MalformedBytesError("card-unreadable")
     except MalformedBytesError:
         raise MalformedBytesError("card-unreadable") from None
-    names_fit = all(0 < len(name) <= NAME_MAX for name in (party_name, node_name)) and 0 < len(party) <= 16
-    if not names_fit or len(url) > URL_MAX or len(age) > NAME_MAX or not _is_address(url):
+    names = (party_name, node_name)
+    names_fit = all(0 < len(name) <= NAME_MAX for name in names) and 0 < len(party) <= 16 and len(age) <= NAME_MAX
+    plain = UNPRINTABLE.search(" ".join((party, *names, age))) is None  # they are shown before anybody has confirmed
+    if not (names_fit and plain) or len(url) > URL_MAX or not _is_address(url):
         raise MalformedBytesError("card-unreadable")
     if (
         len(root) != 32

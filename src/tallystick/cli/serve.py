@@ -14,7 +14,7 @@ from tallystick.app.settings import NodeSettings
 from tallystick.cli.shell import Shell, pass_shell, say
 from tallystick.core.errors import LocalError
 
-THREADS = 16  # requests at once; how many of them partners and strangers may hold is in web/limits.py
+THREADS = 20  # requests at once; how many of them may wait for what somebody sends is in web/limits.py
 STOP_SECONDS = 10  # for a request to end before its process is ended
 READY_SECONDS = 120  # for a large record to be folded on a slow machine
 _LOOK_SECONDS = 0.1
@@ -38,7 +38,7 @@ def serve(shell: Shell, quiet: bool) -> None:
 
     ready(settings.folder)
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
     from granian.errors import FatalError
     from granian.log import LogLevels
 
@@ -50,6 +50,7 @@ def serve(shell: Shell, quiet: bool) -> None:
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=THREADS,
+        http=HTTPModes.http1,  # HTTP/2 takes 16 MiB of headers for each of 200 streams from anybody
         websockets=False,
         log_level=LogLevels.error,
         ssl_cert=certificate[0] if certificate else None,

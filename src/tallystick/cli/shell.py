@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tallystick.app.visible import escaped_json, visible, visible_lines
 from tallystick.core.errors import LocalError, TallystickError
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ def format_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 
 def say(text: str = "") -> None:
-    click.echo(text)
+    click.echo(visible_lines(text))
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(escaped_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def iso(instant: int | None) -> str:
@@ -138,7 +139,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
         rows: Cells; shown with ``str``.
         right: The columns that hold amounts, aligned on the right.
     """
-    cells = [[str(cell) for cell in row] for row in rows]
+    cells = [[visible(str(cell)) for cell in row] for row in rows]
     if is_terminal():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
@@ -170,7 +171,7 @@ def facts(pairs: Mapping[str, object]) -> None:
     shown = {name: value for name, value in pairs.items() if value not in {None, ""}}
     width = max((len(name) for name in shown), default=0)
     for name, value in shown.items():
-        click.echo(f"{name.ljust(width)}  {value}")
+        click.echo(f"{name.ljust(width)}  {visible(str(value))}")
 
 
 def tell(error: TallystickError) -> None:

@@ -118,9 +118,8 @@ _CODE = re.compile(r"[A-Z0-9]{1,16}")
 _PARTY = re.compile(r"[A-Z][A-Z0-9]{0,7}")
 _SITUATION = re.compile(r"[a-z0-9]{1,16}")
 _GROUP = re.compile(r"[0-9]{2,13}")
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-)  # controls, breaks, text that runs backwards
+# Controls, breaks, text that runs backwards. Not str.isprintable: what it knows grows with each Python.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _SPACE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,63}")
 _SITUATIONS_MAX = 32
 _CATEGORIES_MAX = 64
@@ -286,9 +285,8 @@ def _is_int(value: object, low: int, high: int) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    # Not str.isprintable: what it knows grows with each Python, and both nodes must agree.
     return (
-        type(value) is str and 1 <= len(value) <= TEXT_MAX and value == value.strip() and not _UNPRINTABLE.search(value)
+        type(value) is str and 1 <= len(value) <= TEXT_MAX and value == value.strip() and not UNPRINTABLE.search(value)
     )
 
 

@@ -11,9 +11,9 @@ import ipaddress
 import math
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -32,7 +32,7 @@ class TooOftenError(LocalError):
 
 
 class BusyError(LocalError):
-    """Too many partners' nodes, or strangers, are served at this moment."""
+    """As many are served at this moment as may be (``Places``)."""
 
     default_code = "node-busy"
 
@@ -75,35 +75,40 @@ DOORS = Limit(60)  # an address at the partners' doors: a session is good for an
 READINGS = Limit(6)  # a partner's node that asks for digests: each answer may cost a reading of the whole record
 ALL = [PAGES, STRANGERS, TOKENS, BAD_TOKENS, DOORS, READINGS]
 
-# Of the sixteen threads of ``serve`` half stay for people, however slowly partners and strangers send what they send.
-PARTNERS_AT_ONCE = 5
-STRANGERS_AT_ONCE = 3  # with a form: signing in takes a quarter of a second
-_partners = threading.BoundedSemaphore(PARTNERS_AT_ONCE)
-_strangers = threading.BoundedSemaphore(STRANGERS_AT_ONCE)
+
+@dataclass
+class Places:
+    """So many requests with a body are served at once, and of those so many of one subject: nothing ends a slow one."""
+
+    most: int
+    each: int
+    _taken: Counter[str] = field(default_factory=Counter, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def one(self, subject: str) -> Iterator[None]:
+        """Keep a place for ``subject`` meanwhile.
+
+        Raises:
+            BusyError: none is free; it may come again in a moment.
+        """
+        with self._lock:
+            if self._taken.total() >= self.most or self._taken[subject] >= self.each:
+                raise BusyError
+            self._taken[subject] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[subject] -= 1
+                self._taken += Counter()  # forgets who has none
 
 
-def one_of_few_partners() -> AbstractContextManager[None]:
-    """Serve a partner's node, unless as many are served now as may be.
-
-    Raises:
-        BusyError: it may come again in a moment.
-    """
-    return _one_of_few(_partners)
-
-
-def one_of_few_strangers() -> AbstractContextManager[None]:
-    """Take the form of someone who has not signed in; raises as ``one_of_few_partners``."""
-    return _one_of_few(_strangers)
-
-
-@contextmanager
-def _one_of_few(places: threading.BoundedSemaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
-        raise BusyError
-    try:
-        yield
-    finally:
-        places.release()
+# Fewer in all than the threads of ``serve``, so that pages can be read however slowly others send what they send.
+PARTNERS_AT_ONCE = Places(5, each=3)  # one address
+STRANGERS_AT_ONCE = Places(3, each=2)  # one address; a form: signing in takes a quarter of a second
+PEOPLE_AT_ONCE = Places(5, each=3)  # one person; a form
+PROGRAMS_AT_ONCE = Places(3, each=2)  # one address; what is to be signed
 
 
 def forget() -> None:

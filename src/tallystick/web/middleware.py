@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from django.utils.translation import gettext as _
 from tallystick.app.courier import COURIER_MAX
 from tallystick.app.ids import token
 from tallystick.app.messages import Message
+from tallystick.app.visible import visible_lines
 from tallystick.core.errors import (
     ForkError,
     HeadMovedError,
@@ -46,7 +48,8 @@ COURIER_PATH = "/partner/courier"
 FORM_ROOM = 64 * 1024  # for what stands around a file in a form
 API = "/api/v1/"
 API_DOCUMENT = "/api/v1/openapi.json"
-OWN_COUNT = (API, "/peer/")  # who asks here has a token or a session that these count by
+PARTNERS_DOORS = "/peer/"
+OWN_COUNT = (API, PARTNERS_DOORS)  # who asks here has a token or a session that these count by
 RETRY_SECONDS = 5  # a locked database is usually free again by then
 
 # Secrets that could reach a log: one-time links, API tokens and the seals of sessions (43 characters of base64url),
@@ -113,6 +116,19 @@ class Headers:
         return response
 
 
+class Visible:
+    """Shows on pages what would hide or turn around the text beside it; files keep what was signed."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html"):
+            response.content = visible_lines(response.content.decode()).encode()
+        return response
+
+
 class Plain:
     """Lets in the three methods that anything here is asked with; the rest is tricks, and nothing answers them."""
 
@@ -129,8 +145,8 @@ class Plain:
 class Gate:
     """Slows down who asks more often than a person can, and reads nothing that is larger than it may be.
 
-    Persons are counted by themselves, strangers by address. Static files are served before this. The API and partners'
-    doors count, and partners' doors measure, for themselves.
+    Persons are counted by themselves, strangers by address; of each, few are served at once that send something. Static
+    files are served before this. The API counts for itself; partners' doors do all of it for themselves.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -144,8 +160,8 @@ class Gate:
             elif not request.path.startswith(OWN_COUNT):
                 limits.STRANGERS.take(limits.network_of(request))
             self._require_size(request, stranger=person is None)
-            if person is None and request.method == "POST" and not request.path.startswith(OWN_COUNT):
-                with limits.one_of_few_strangers():
+            if request.method == "POST" and not request.path.startswith(PARTNERS_DOORS):
+                with self._place(request):
                     return self.get_response(request)
         except (LocalError, TooLargeError) as error:
             if isinstance(error, limits.TooOftenError):
@@ -153,12 +169,20 @@ class Gate:
             return respond(request, error)
         return self.get_response(request)
 
+    def _place(self, request: HttpRequest) -> AbstractContextManager[None]:
+        if request.path.startswith(API):
+            return limits.PROGRAMS_AT_ONCE.one(limits.network_of(request))
+        person = getattr(request, "person", None)
+        if person is None:
+            return limits.STRANGERS_AT_ONCE.one(limits.network_of(request))
+        return limits.PEOPLE_AT_ONCE.one(str(person.pk))
+
     def _require_size(self, request: HttpRequest, *, stranger: bool) -> None:
         """Refuse a body by its length before a byte of it is read: forms with files would be written to the disk.
 
         A body without a declared length is empty to Django.
         """
-        if request.path.startswith("/peer/"):
+        if request.path.startswith(PARTNERS_DOORS):
             return
         declared = request.META.get("CONTENT_LENGTH") or "0"
         size = int(declared) if declared.isdecimal() else 0

@@ -17,7 +17,7 @@ from csp.constants import NONE, SELF
 from django.core.management.utils import get_random_secret_key
 
 from tallystick.app.settings import NodeSettings, load
-from tallystick.core.errors import LocalError
+from tallystick.stores.keys import KeyFolder
 
 HERE = Path(__file__).parent
 
@@ -38,11 +38,7 @@ def _node() -> NodeSettings:
 def _secret(node: NodeSettings) -> str:
     if not os.environ.get("TALLYSTICK_NODE"):
         return get_random_secret_key()
-    path = node.keys_folder / "web.key"
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        raise LocalError("key-missing", key="web", file=str(path)) from None
+    return KeyFolder(node.keys_folder).web_secret()
 
 
 def _database(url: str) -> dict[str, Any]:
@@ -108,6 +104,7 @@ MIDDLEWARE = [
     "tallystick.web.middleware.Gate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tallystick.web.middleware.Visible",
     "tallystick.web.middleware.Troubles",
 ]
 ROOT_URLCONF = "tallystick.web.urls"

@@ -40,6 +40,7 @@ from tallystick.web.visit import note
 EXCHANGE_MAX = 64 * 2**20
 CHALLENGE_SECONDS = 300
 SESSION_SECONDS = 3_600
+_KEY = token()  # of this process: a restart ends what was made before, and nobody can forge it who has our files
 _CHALLENGE_SALT = "tallystick.peering.challenge"
 _SESSION_SALT = "tallystick.peering.session"
 _View = Callable[[HttpRequest], HttpResponse]
@@ -61,7 +62,7 @@ def _door(view: _View) -> _View:
     @wraps(view)
     def opened(request: HttpRequest) -> HttpResponse:
         try:
-            with limits.one_of_few_partners():
+            with limits.PARTNERS_AT_ONCE.one(limits.network_of(request)):
                 return view(request)
         except limits.TooOftenError as error:
             return _refusal(429, error)
@@ -134,7 +135,7 @@ def challenge(request: HttpRequest) -> HttpResponse:
     match canonical.decode(_body(request, 256)):
         case [bytes(space), bytes(key)]:
             _partner(get_node(), space, key)
-            return _bytes(tokens.dumps([space.hex(), key.hex(), token()], salt=_CHALLENGE_SALT).encode())
+            return _bytes(tokens.dumps([space.hex(), key.hex(), token()], key=_KEY, salt=_CHALLENGE_SALT).encode())
         case _:
             raise MalformedBytesError(what="challenge")
 
@@ -158,7 +159,7 @@ def session(request: HttpRequest) -> HttpResponse:
         raise RemoteError("session-signature")
     _use_up(challenge)
     watch.line(request, "partner-came", party=partner.party)
-    return _bytes(tokens.dumps(named[:2], salt=_SESSION_SALT).encode())
+    return _bytes(tokens.dumps(named[:2], key=_KEY, salt=_SESSION_SALT).encode())
 
 
 _used: dict[bytes, float] = {}  # challenges answered rightly, and when they would have ended
@@ -166,10 +167,7 @@ _using = threading.Lock()
 
 
 def _use_up(challenge: bytes) -> None:
-    """Let a challenge be answered once: who listened on the line gets no session by saying the same again.
-
-    After a restart the challenges of the last minutes could be answered once more: the memory of them is gone.
-    """
+    """Let a challenge be answered once: who listened on the line gets no session by saying the same again."""
     with _using:
         now = time.monotonic()
         for old in [one for one, ends in _used.items() if ends < now]:
@@ -233,7 +231,7 @@ def digests(request: HttpRequest) -> HttpResponse:
 
 def _loads(token: str, *, salt: str, max_age: int) -> list[str]:
     try:
-        named: list[str] = tokens.loads(token, salt=salt, max_age=max_age)
+        named: list[str] = tokens.loads(token, key=_KEY, salt=salt, max_age=max_age)
     except tokens.BadSignature:
         raise RemoteError("session-ended") from None
     return named
