@@ -15,7 +15,7 @@ from tallystick.app.export import to_csv
         ("@SUM(A1)", "'@SUM(A1)"),
         ("+49 30", "'+49 30"),
         ("-2+3", "'-2+3"),
-        ("\tx", "'\tx"),
+        ("\tx", "␉x"),
         ("-1650.00", "-1650.00"),
         ("-7", "-7"),
         ("JS Example, 2nd", "JS Example, 2nd"),
