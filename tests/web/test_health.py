@@ -69,6 +69,40 @@ def test_home_says_why_nothing_can_be_signed_and_what_to_do(stage):
     assert "by courier file there and back" in told
 
 
+def test_home_tells_an_administrator_of_the_disk_and_everybody_when_it_is_full(stage, monkeypatch):
+    store = stage.director.nodes["IN"].store
+    monkeypatch.setattr(health, "ASK_SECONDS", 0.0)
+    monkeypatch.setattr(store, "probe", lambda: 2**20)
+    officer, administrator = stage.browser("IN", "nair"), stage.browser("IN", "admin")
+    nearly, full = "are free on the disk", "The disk is full"
+    assert (nearly in text_of(officer.get("/")), nearly in text_of(administrator.get("/"))) == (False, True)
+
+    def no_room(*_arguments):
+        raise StoreUnavailableError("store-full")
+
+    monkeypatch.setattr(store, "probe", no_room)
+    assert full in text_of(officer.get("/"))
+
+
+def test_a_disk_that_is_full_is_told_until_there_is_room_and_no_longer(ask, stage, monkeypatch):
+    """Only writing tells: the database itself finds room for a look."""
+    node = stage.director.nodes["IN"]
+    request(stage.director)
+
+    def no_room(*_arguments):
+        raise StoreUnavailableError("store-full")
+
+    with monkeypatch.context() as full:
+        full.setattr(node.store, "append", no_room)
+        full.setattr(node.store, "remember", no_room)
+        with pytest.raises(StoreUnavailableError):
+            stage.director.exchange()
+        assert ask() == (503, {"status": "down", "troubles": ["store-full"]})
+        assert "The disk is full" in text_of(stage.browser("IN", "admin").get("/"))
+    assert ask() == (200, {"status": "ok", "troubles": []})
+    assert "The disk is full" not in text_of(stage.browser("IN", "admin").get("/"))
+
+
 def test_a_page_that_would_sign_says_it_too(stage):
     request(stage.director)
     stage.director.exchange()

@@ -5,6 +5,8 @@ Decides nothing about what is refused because of it; that is where each thing is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tallystick.app import redact, timekeeping
 from tallystick.app.node import Desk, Node
 from tallystick.core.errors import LocalError, StoreError, TallystickError
@@ -30,15 +32,37 @@ def of_desk(desk: Desk) -> tuple[TallystickError, ...]:
     return tuple(found)
 
 
-def of_node(node: Node) -> tuple[TallystickError, ...]:
+@dataclass(frozen=True)
+class Troubles:
+    """What is wrong with a node: with its disk or database, and with its agreements.
+
+    A StoreError in ``machine`` comes alone: the rest cannot be told then.
+    """
+
+    machine: tuple[TallystickError, ...] = ()
+    agreements: tuple[TallystickError, ...] = ()
+
+    @property
+    def all(self) -> tuple[TallystickError, ...]:
+        return self.agreements + self.machine
+
+    @property
+    def are_in_the_way(self) -> bool:
+        """Whether the database cannot be read or written."""
+        return any(isinstance(error, StoreError) for error in self.machine)
+
+
+def of_node(node: Node) -> Troubles:
     """Return all that is wrong; asks the database whether it could be written now."""
     try:
         free = node.store.probe()
-        found = [error for desk in node.desks.values() for error in of_desk(desk) if error is not desk.not_written]
+        for desk in node.desks.values():
+            desk.write_again()
+        machine: list[TallystickError] = []
+        if free is not None and free < ROOM_MIN:
+            machine.append(LocalError("disk-nearly-full", free=free // 2**20, wanted=ROOM_MIN // 2**20))
+        if redact.purge_due(node.store):
+            machine.append(LocalError("purge-due"))
+        return Troubles(tuple(machine), tuple(error for desk in node.desks.values() for error in of_desk(desk)))
     except StoreError as error:
-        return (error,)
-    if free is not None and free < ROOM_MIN:
-        found.append(LocalError("disk-nearly-full", free=free // 2**20, wanted=ROOM_MIN // 2**20))
-    if redact.purge_due(node.store):
-        found.append(LocalError("purge-due"))
-    return tuple(found)
+        return Troubles(machine=(error,))

@@ -35,6 +35,7 @@ from tallystick.core.identity import EntryRef, grant_of, log_id
 from tallystick.core.space import Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
+_WRITTEN_AGAIN = "written-again"
 PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
 
@@ -170,6 +171,16 @@ class Desk:
             if admission.erase:
                 self._forget(admission)
             self._require_laws(changed)
+
+    def write_again(self) -> None:
+        """Forget why the last commit failed, once something can be written.
+
+        Raises:
+            StoreUnavailableError: nothing can; for a disk that is full, only writing tells.
+        """
+        if self.not_written is not None:
+            self.store.remember(_WRITTEN_AGAIN, b"")
+            self.not_written = None
 
     def _was_kept(self, admission: Admission) -> bool:
         """Return whether a commit that failed was done all the same, as when a server dies before it can say so."""

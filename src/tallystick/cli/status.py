@@ -61,7 +61,7 @@ def status(shell: Shell, as_json: bool) -> None:
     """Tell how this node and its partners stand."""
     node = shell.node
     keys = node.keys
-    troubles = health.of_node(node)
+    troubles = health.of_node(node).all
     told: dict[str, Any] = {
         "node": node.settings.node_name,
         "party": node.settings.party,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from tallystick.app.health import of_node
-from tallystick.core.errors import StoreError, TallystickError
+from tallystick.app.health import Troubles, of_node
+from tallystick.app.node import Node
+from tallystick.core.errors import TallystickError
 from tallystick.web.record import get_node
 
 ASK_SECONDS = 2.0  # between two looks at the database, however many ask
@@ -22,30 +23,37 @@ ASK_SECONDS = 2.0  # between two looks at the database, however many ask
 
 @dataclass
 class _Last:
+    node: Node | None = None
     at: float = float("-inf")
-    found: tuple[TallystickError, ...] = ()
+    found: Troubles = field(default_factory=Troubles)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def look(self) -> tuple[TallystickError, ...]:
-        with self.lock:
-            if time.monotonic() - self.at >= ASK_SECONDS:
-                try:
-                    self.found = of_node(get_node())
-                except TallystickError as error:
-                    self.found = (error,)
-                self.at = time.monotonic()
-            return self.found
 
 
 _last = _Last()
 
 
+def troubles() -> Troubles:
+    """Return what is wrong with the node that is served, as looked at a moment ago."""
+    with _last.lock:
+        fresh = time.monotonic() - _last.at < ASK_SECONDS
+        if not fresh or (_last.node is not None and _last.node is not get_node()):
+            _last.node = None
+            try:
+                _last.node = get_node()
+                _last.found = of_node(_last.node)
+            except TallystickError as error:  # it does not open
+                _last.found = Troubles(machine=(error,))
+            _last.at = time.monotonic()
+        return _last.found
+
+
 @require_safe
 def health(_request: HttpRequest) -> HttpResponse:
-    found = _last.look()
-    down = any(isinstance(error, StoreError) for error in found)
-    codes = list(dict.fromkeys(error.code for error in found))
-    status = "down" if down else "trouble" if codes else "ok"
+    found = troubles()
+    codes = list(dict.fromkeys(error.code for error in found.all))
+    status = "down" if found.are_in_the_way else "trouble" if codes else "ok"
     return JsonResponse(
-        {"status": status, "troubles": codes}, status=503 if down else 200, headers={"Cache-Control": "no-store"}
+        {"status": status, "troubles": codes},
+        status=503 if found.are_in_the_way else 200,
+        headers={"Cache-Control": "no-store"},
     )

@@ -14,9 +14,12 @@ from django.views.decorators.http import require_safe
 
 from tallystick.app import health, read
 from tallystick.app.index import Standing
+from tallystick.app.node import Desk
 from tallystick.app.ports import PeerStatus
 from tallystick.app.read import Task
 from tallystick.core.entries import Duty
+from tallystick.core.errors import StoreError, TallystickError
+from tallystick.web.health import troubles
 from tallystick.web.messages import of as told_of
 from tallystick.web.pages.alarms.views import banner
 from tallystick.web.pages.desk import chosen_desk, current
@@ -69,13 +72,19 @@ def home(request: SignedInRequest) -> HttpResponse:
             "late": told.late[:SHOWN],
             "soon": told.soon[:SHOWN],
             "tiles": [(which, tile, told.numbers[which]) for which, tile in TILES.items()],
-            "troubles": [told_of(error) for error in health.of_desk(here.desk)],
+            "troubles": [told_of(error) for error in _troubles(here.desk, administers)],
             "step": read.in_step(here.desk),
             "knocks": knocks,
             "alarms": banner(here) if has_duty else [],
             "begun": bool(here.desk.record.orders),
         },
     )
+
+
+def _troubles(desk: Desk, administers: bool) -> list[TallystickError]:
+    """Return what keeps everybody from signing here, and what only an administrator can mend."""
+    machine = [error for error in troubles().machine if administers or isinstance(error, StoreError)]
+    return list({error.code: error for error in (*machine, *health.of_desk(desk))}.values())
 
 
 def _first(tasks: tuple[Task, ...]) -> dict[str, Any]:
