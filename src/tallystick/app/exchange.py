@@ -321,14 +321,30 @@ def sync(
     """
     try:
         result = _sync(desk, post, writer_key, holds=holds, others=others)
-        apart = result.holds != sizes_digest(desk)
     except RemoteError as error:
-        if compare is None or error.code not in forks.SIGNS or not forks.look(desk, compare):
+        if compare is None or error.code not in forks.SIGNS or (found := forks.look(desk, compare)) is None:
             raise
-        return _sync(desk, post, writer_key, holds="", others=others)
-    if apart and compare is not None and forks.look(desk, compare):
-        return _sync(desk, post, writer_key, holds="", others=others)
-    return result
+    else:
+        if compare is None or result.holds == sizes_digest(desk) or (found := forks.look(desk, compare)) is None:
+            return result
+    if found:
+        _show(desk, post, writer_key, found)
+    return _sync(desk, post, writer_key, holds="", others=others)
+
+
+def _show(
+    desk: Desk, post: Callable[[bytes, str], Reply], writer_key: bytes | None, parting: Mapping[int, int]
+) -> None:
+    """Show a partner our history of logs that have another one there, from where they part; it reports them.
+
+    What it answers meanwhile builds on the other history, and cannot be read here before its report.
+    """
+    with desk.lock:
+        bundles = news_for(desk, {**known_by_partner(desk, writer_key), **parting}, acknowledging=False)
+    while bundles:
+        part = in_one_go(bundles)
+        bundles = bundles[len(part) :]
+        post(b"".join(part), "")
 
 
 def _sync(

@@ -72,12 +72,16 @@ def differences(desk: Desk, asked: bytes) -> bytes:
     return canonical.encode(found)
 
 
-def look(desk: Desk, compare: Callable[[bytes], bytes]) -> bool:
-    """Compare heads with a partner and write down what does not fit together; return whether anything was.
+def look(desk: Desk, compare: Callable[[bytes], bytes]) -> Mapping[int, int] | None:
+    """Compare heads with a partner and write down what does not fit together.
 
     Args:
         desk: The agreement.
         compare: Delivers our heads and returns the partner's ``differences``.
+
+    Returns:
+        None when nothing was found. Else the logs of our own party that have another history there, and where the two
+        part: only the partner may report those, and has to be shown ours from there on.
 
     Raises:
         PeerUnreachableError: the partner does not answer.
@@ -90,6 +94,7 @@ def look(desk: Desk, compare: Callable[[bytes], bytes]) -> bool:
     if type(rows) is not list or len(rows) > HEADS_MAX:
         raise MalformedBytesError(what="heads")
     reported = False
+    ours: dict[int, int] = {}
     for row in rows:
         match row:
             case [int(log), int(size), bytes(root), bytes(signature), bytes(hashes)]:
@@ -103,9 +108,13 @@ def look(desk: Desk, compare: Callable[[bytes], bytes]) -> bool:
             evidence = desk.space.prove_fork(log, Checkpoint(size, root, signature), leaves)
         except BadSignatureError:
             continue  # it shows nothing: anybody could have said so
-        if evidence is not None and report(desk, evidence):
+        if evidence is None or not _is_news(desk, evidence):
+            continue
+        if party_of(log) == desk.party:
+            ours[log] = evidence.index
+        elif report(desk, evidence):
             reported = True
-    return reported
+    return ours if reported or ours else None
 
 
 def report(desk: Desk, evidence: Fork) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ from tallystick.cli.demo.director import Director
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, composing
 from tallystick.core.bundle import Range
-from tallystick.core.entries import Entry, Kind
+from tallystick.core.entries import Draft, Duty, Entry, Grant, Kind
 from tallystick.core.errors import (
     LocalError,
     MalformedBytesError,
@@ -79,6 +79,9 @@ class Line:
     def sync(self, holds: str = "", post: Callable[[bytes, str], Reply] | None = None) -> exchange.SyncResult:
         key = self.director.nodes[self.other_party].keys.public("writer")
         return exchange.sync(self.director.desk(self.caller), post or self.post, key, holds=holds)
+
+
+GRANT = Grant("", None, "", (Duty.ORDERING,), "", None, None, None, None)
 
 
 def key_of(director: Director, party: str) -> bytes:
@@ -501,8 +504,11 @@ def test_any_flipped_bit_is_noticed(director: Director):
     assert refused > 7 * len(good)
 
 
-def two_histories(tmp_path: Path) -> tuple[Director, Director]:
-    """India's node and a copy of its folder both go on writing: one to Tokyo, the other not yet to anybody."""
+def two_histories(tmp_path: Path, *, grants: int = 0) -> tuple[Director, Director]:
+    """India's node and a copy of its folder both go on writing: one to Tokyo, the other not yet to anybody.
+
+    The copy first grants some officers, in the log of the administration.
+    """
     director = paired(tmp_path)
     accepted = agreed(director)
     director.exchange()
@@ -512,6 +518,10 @@ def two_histories(tmp_path: Path) -> tuple[Director, Director]:
     twin = Director({"JP": director.nodes["JP"], "IN": copy}, director.clock, director.grants)
     delivered(director, accepted, "10")
     director.exchange()
+    india = copy.desk()
+    for number in range(grants):
+        draft = Draft(replace(GRANT, post=f"Officer {number}"))
+        india.commit(india.space.draft(india.admin_log, [draft], india.clock.now(), india.epoch_key(india.admin_log)))
     delivered(twin, accepted, "90")
     return director, twin
 
@@ -603,6 +613,32 @@ def test_histories_of_equal_length_are_found_by_comparing_heads(tmp_path: Path):
         compare=compare,
     )
     assert len(asked) == 1
+    assert jp.space.cuts.keys() == {copy.log}
+    assert roots(jp) == roots(copy)
+    assert jp.record.digest == copy.record.digest
+
+
+@pytest.mark.parametrize("small", [False, True])
+@pytest.mark.parametrize("ahead", [0, 7])
+def test_a_visitor_that_may_not_report_its_own_party_shows_its_history_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int, *, small: bool
+):
+    """Only the copy visits. What Japan holds of the other history is no reason to leave out this one."""
+    director, twin = two_histories(tmp_path, grants=6)
+    jp, copy = director.desk("JP"), twin.desk("IN")
+    for _ in range(ahead):
+        delivered(director, agreements(copy)[0], "1")
+    director.exchange()
+    if small:
+        monkeypatch.setattr(composing, "SPLIT_ITEMS", 2)
+        monkeypatch.setattr(exchange, "POST_BYTES", 100)
+
+    exchange.sync(
+        copy,
+        lambda body, holds: exchange.answer(jp, body, key_of(director, "IN"), holds),
+        key_of(director, "JP"),
+        compare=lambda asked: forks.differences(jp, asked),
+    )
     assert jp.space.cuts.keys() == {copy.log}
     assert roots(jp) == roots(copy)
     assert jp.record.digest == copy.record.digest
