@@ -494,6 +494,23 @@ def erasing(size: int, *erase: Erase, **keys: bytes) -> Admission:
 SALTS = bytes(range(256)) * 48
 
 
+def test_segments_that_came_later_are_put_in_their_place(keeper: Keeper, store: Store):
+    whole = growth(SPACE, {}, l0=300, l1=1)
+    store.append(dataclasses.replace(whole, leaves=tuple(x._replace(core=None, detail=None) for x in whole.leaves)))
+    missing = (whole.leaves[1], whole.leaves[299])
+    store.append(dataclasses.replace(growth(SPACE, {0: 300, 1: 1}), fill=missing, epoch_keys={(0, 1): SALTS}))
+    other = keeper.open()
+    for one in (store, other):
+        found = one.load(SPACE)
+        assert [leaf for leaf in found.leaves if leaf.core is not None] == list(missing)
+        assert [leaf.leaf for leaf in found.leaves] == [leaf.leaf for leaf in whole.leaves]
+        assert found.epoch_keys[0, 1] == SALTS
+    store.check()
+    with pytest.raises(HeadMovedError):
+        store.append(dataclasses.replace(growth(SPACE, {0: 300, 1: 0}), fill=missing))
+    other.close()
+
+
 def test_an_erased_segment_and_its_key_are_gone_for_every_reader(keeper: Keeper, store: Store, tmp_path: Path):
     store.append(growth(SPACE, {}, "canary", l0=300, l17=3))
     before = store.load(SPACE)

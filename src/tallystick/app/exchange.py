@@ -20,8 +20,10 @@ from tallystick.core.identity import party_of
 POST_BYTES = 8 * 2**20  # of bundles in one go, or one bundle: far below what a partner takes, quick to send again
 LIVE = frozenset({PeerStatus.CONFIRMED, PeerStatus.PENDING_OUT})  # those we exchange with
 ANSWERS_MAX = 8  # to questions in one sitting: a partner's node has one, and passes on none
+ASK_AGAIN_SECONDS = 86_400  # for what came without its text: who left it out will not have it an hour later
 ROUNDS_MAX = 256  # in one sitting: two gigabytes of news
 WAITING_LIFE = 180 * 86_400  # seconds an early bundle is kept for: a lost courier file is missed long before
+_ASKED_AGAIN = "asked-again "  # and the agreement's id and the partner's key
 _WAITING_SINCE = "waiting-since:"  # and the agreement's id: a small fact of the node
 
 
@@ -87,7 +89,7 @@ def _take(desk: Desk, bundle: bytes) -> Received:
         nonlocal told, question
         admission = desk.space.read(bundle)
         told, question = admission.have, admission.question
-        return admission if admission.leaves else None
+        return admission if admission.leaves or admission.fill else None
 
     try:
         admission = desk.commit_fresh(stage)
@@ -155,7 +157,7 @@ def _take_waiting(desk: Desk) -> Received:
 
 def _stage(desk: Desk, bundle: bytes) -> Admission | None:
     admission = desk.space.read(bundle)
-    return admission if admission.leaves else None
+    return admission if admission.leaves or admission.fill else None
 
 
 def _set_aside(desk: Desk, data: bytes, error: RemoteError) -> None:
@@ -277,13 +279,36 @@ def answer(desk: Desk, data: bytes, writer_key: bytes, holds: str = "", *, other
         told = [desk.space.have_only(question) for question in received.questions[:ANSWERS_MAX]]
         if (asked := desk.question_for(writer_key)) is not None:
             told.append(desk.space.have_only(asked))
-        if sizes_digest(desk) == holds:
+        if not told and (asked_again := _lacking(desk, writer_key)):
+            told.append(desk.space.have_only(sizes=asked_again))
+        same = sizes_digest(desk) == holds
+        if same and not _wants(desk, received.told):
             return Reply(b"".join(told), holds)
         known = known_by_partner(desk, writer_key) if received.told is None else received.told
         bundles = in_one_go(news_for(desk, known, acknowledging=False))
-        if not told and (received.have is not None or not bundles):
+        if not told and not same and (received.have is not None or not bundles):
             told.append(desk.space.have_only())
         return Reply(b"".join(bundles + told), sizes_digest(desk))
+
+
+def _lacking(desk: Desk, writer_key: bytes | None) -> Mapping[int, int]:
+    """Return the sizes to tell the partner instead of ours, so that it sends again what came without its text.
+
+    Empty when all is here, or when the partner was asked within a day: it may not have it either.
+    """
+    name = f"{_ASKED_AGAIN}{desk.id.hex()} {(writer_key or b'').hex()}"
+    if not desk.space.lacking or desk.clock.now() - int(desk.store.recall(name) or 0) < ASK_AGAIN_SECONDS:
+        return {}
+    withheld = desk.space.withheld()
+    if not withheld:
+        return {}
+    desk.store.remember(name, str(desk.clock.now()).encode())
+    return {**desk.space.sizes(), **withheld}
+
+
+def _wants(desk: Desk, told: Mapping[int, int] | None) -> bool:
+    """Return whether somebody tells to hold less than is here."""
+    return told is not None and any(told.get(log, 0) < size for log, size in desk.space.sizes().items())
 
 
 def _told_in(data: bytes) -> Mapping[int, int] | None:
@@ -370,7 +395,8 @@ def _sync(
             desk.refresh()
             ours = sizes_digest(desk)
             known = known_by_partner(desk, writer_key) if told is None else told
-            bundles = [] if ours == holds else in_one_go(news_for(desk, known, acknowledging=False))
+            idle = ours == holds and not _wants(desk, told)
+            bundles = [] if idle else in_one_go(news_for(desk, known, acknowledging=False))
             bundles += [desk.space.have_only(question) for question in to_answer]
             answered.update(to_answer)
             question = desk.question_for(writer_key) if writer_key is not None else None
@@ -378,6 +404,8 @@ def _sync(
                 break
             if asking or question is not None:
                 bundles.append(desk.space.have_only(question))
+            elif asked_again := _lacking(desk, writer_key):
+                bundles.append(desk.space.have_only(sizes=asked_again))
         reply = post(b"".join(bundles), ours)
         received = receive(desk, reply.body) if reply.body else Received()
         desk.settle(others)
@@ -389,7 +417,8 @@ def _sync(
         done, told, holds = done + received, received.told, reply.holds
         new = [asked_us for asked_us in received.questions if asked_us not in answered]
         to_answer = tuple(new[: ANSWERS_MAX - len(answered)])
-        if not to_answer and (now == holds or (asking and informed and not moved)):
+        same = now == holds and not _wants(desk, told)
+        if not to_answer and (same or (asking and informed and not moved)):
             break
         asked = asking and not moved
         asking = not moved or received.have is not None

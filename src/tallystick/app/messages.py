@@ -121,8 +121,8 @@ _FINDINGS = {
     ),
     "withheld": Message(
         "What this entry says did not come with it, though nobody agreed to erase it.",
-        "Tell your administrator: whoever sent it left it out. An erasure of it on which both parties agree, with the"
-        " words it should say, mends it.",
+        "Whoever sent it left it out. This node asks its partners for it once a day. If nobody has it any more, an"
+        " erasure on which both parties agree, with the words it should say, takes its place.",
     ),
     "redact-not-possible": Message(
         "This erasure is not possible: what opens logs and settles authority stays, a request needs a restatement, and"

@@ -144,8 +144,9 @@ class Desk:
             InvariantError: the entries are stored, and the record made of them breaks a law of the ledger.
         """
         with self.lock:
-            self.require_heard(admission.before.keys() - admission.held.keys())  # what a bundle brings is in ``held``
-            own = self.own_logs & admission.before.keys()
+            growing = {leaf.log for leaf in admission.leaves} | admission.keep.keys()
+            self.require_heard(growing - admission.held.keys())  # what a bundle brings is in ``held``
+            own = self.own_logs & growing
             if own & admission.held.keys() and self.restored is None:
                 self.mark_restored(Why.HEARD)
             admission = self.space.seal(admission, self.sign_checkpoint)
@@ -160,7 +161,7 @@ class Desk:
                 self._note_signed(own)
                 return
             self.not_written = None
-            if admission.cuts:  # a log has two histories: what had been seen of it counts differently everywhere
+            if admission.cuts or admission.fill:  # what is held already is to be read differently
                 self._reload()
                 changed: Iterable[EntryRef] = self.record.orders
             else:
@@ -192,7 +193,7 @@ class Desk:
             leaf.index < self.space.size(leaf.log)
             and self.space.stored(EntryRef(leaf.log, leaf.index)).leaf == leaf.leaf
             for leaf in admission.leaves
-        )
+        ) and all(self.space.stored(EntryRef(leaf.log, leaf.index)) == leaf for leaf in admission.fill)
 
     def _set_aside_tails(self, admission: Admission) -> None:
         """Keep the leaves that a fork takes out of the record where the operator finds them."""

@@ -19,7 +19,7 @@ from tallystick.core.erasure import Erasures, without
 from tallystick.core.errors import LocalError
 from tallystick.core.forks import Cut
 from tallystick.core.held import Held
-from tallystick.core.identity import EntryRef
+from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.log import EPOCH_LEAVES, NO_SALT, TAGS, CtxLeaf, StoredLeaf, read_trusted, salt, with_salt
 from tallystick.core.merkle import Growth
 from tallystick.core.reading import Brought
@@ -41,7 +41,7 @@ class Admission:
     each value is the secret of its block, which may take the place of one held before (docs/spec/log.md, "Erasure").
     ``entries`` are the acts among ``leaves``, in the order everybody reads them. ``cuts`` are the forks that come to
     count with it, and ``keep`` says how many leaves stay of a log that is cut: the store drops the others first.
-    ``erase`` names what goes of leaves that are held already.
+    ``erase`` names what goes of leaves that are held already; ``fill`` has such leaves with segments that came later.
     ``held`` and ``have`` are about the sender of a bundle: the sizes it shows to hold by what it sent, and those it
     says it holds; ``question`` is what it asks, or ours that it answers.
     """
@@ -53,6 +53,7 @@ class Admission:
     checkpoints: Mapping[int, Checkpoint]
     entries: tuple[Entry, ...]
     erase: tuple[Erase, ...] = ()
+    fill: tuple[StoredLeaf, ...] = ()
     cuts: Mapping[int, Cut] = field(default_factory=dict)
     keep: Mapping[int, int] = field(default_factory=dict)
     held: Mapping[int, int] = field(default_factory=dict)
@@ -86,17 +87,27 @@ def stage(
         for block in sorted({entry.ref.index // EPOCH_LEAVES for entry in branch.entries})
         if block in branch.epoch_keys and block not in branch.base.epoch_keys
     }
-    secrets |= {(log, block): bytes(salts) for log, branch in grown.items() for block, salts in branch.salts.items()}
+    secrets |= {
+        (log, block): bytes(salts)
+        for log, branch in branches.items()
+        if log in grown or branch.filled
+        for block, salts in branch.salts.items()
+    }
+    fill = [leaf for branch in branches.values() for leaf in branch.filled]
+    # Nobody may have asked for an erasure of them meanwhile, in another process.
+    touched = {leaf.log for leaf in fill} | ({log for log in here.logs if log < PARTIES_MAX} if fill else set())
     erasures = here.erasures.heard(acts)
     erase: tuple[Erase, ...] = ()
     if erasures:
         asked = [act for act in acts if act.kind == Kind.REDACT]
         erase = _erase(here, erasures, leaves, secrets, asked=asked, keep=keep)
+        _erase(here, erasures, fill, secrets, asked=(), keep=keep)
+        fill = [leaf for leaf in fill if leaf != here.stored(EntryRef(leaf.log, leaf.index))]
         acts = [erasures.reading(entry) for entry in acts]
     heads, envelope = (brought.checkpoints, brought.envelope) if brought else ({}, None)
     admission = Admission(
         space=here.id,
-        before={log: here.size(log) for log in sorted({*grown, *keep})},
+        before={log: here.size(log) for log in sorted({*grown, *keep, *touched})},
         leaves=tuple(leaves),
         epoch_keys=secrets,
         checkpoints={
@@ -105,6 +116,7 @@ def stage(
         },
         entries=tuple(acts),
         erase=erase,
+        fill=tuple(fill),
         cuts=cuts,
         keep=keep,
         held={log: branch.size for log, branch in branches.items()} if brought else {},

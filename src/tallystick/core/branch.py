@@ -31,6 +31,7 @@ from tallystick.core.merkle import Growth, Tree, leaf_hash
 
 SEGMENTS = (Segment.CORE, Segment.DETAIL, Segment.AUTH)  # as TAGS
 NOTHING_SEEN: Mapping[int, int] = {}
+_ONE_COMMITMENT, _TWO_COMMITMENTS = 0x84, 0x85  # the first byte of an act leaf with so many
 
 
 class Causes:
@@ -114,7 +115,7 @@ class Branch:
 
     __slots__ = (
         "_base_lamport", "_base_seen", "_hashes", "base", "begin", "causes", "entries", "epoch_keys",
-        "grants", "growth", "leaves", "salts", "seen_now", "size", "t",
+        "filled", "grants", "growth", "leaves", "salts", "seen_now", "size", "t",
     )  # fmt: skip
 
     def __init__(self, base: Log, begin: int) -> None:
@@ -126,6 +127,7 @@ class Branch:
         self.entries: list[Entry] = []
         self.causes = Causes()
         self.epoch_keys: dict[int, bytes] = {}
+        self.filled: list[StoredLeaf] = []  # of the log itself, with segments that were not here
         self.salts: dict[int, bytearray] = {}  # of blocks that are to be kept as single salts, changed here
         self.grants: dict[int, bytes] = {}
         self.t = base.time(begin - 1) if begin else 0
@@ -266,6 +268,13 @@ def three(commits: Sequence[bytes | None]) -> tuple[bytes | None, bytes | None, 
     """Return the commitments of an act leaf to core, detail and auth."""
     core, detail, auth = (*commits, None, None)[:3]
     return core, detail, auth
+
+
+def is_whole(leaf: bytes, core: bytes | None, detail: bytes | None, auth: bytes | None) -> bool:
+    """Return whether all segments that an act commits to are here."""
+    if core is not None and (leaf[0] == _ONE_COMMITMENT or (detail is not None and leaf[0] == _TWO_COMMITMENTS)):
+        return True
+    return not missing_of(decode_trusted(leaf)[3:], (core, detail, auth))
 
 
 def missing_of(commits: Sequence[bytes | None], segments: Sequence[bytes | None]) -> Segment:

@@ -23,10 +23,10 @@ SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry a
 SPLIT_BYTES = 2**20  # of segments in one bundle we write
 
 
-def have_only(here: Held, question: bytes | None) -> bytes:
+def have_only(here: Held, question: bytes | None, sizes: Mapping[int, int]) -> bytes:
     """Return a bundle that brings nothing and tells which sizes are held here; as ``Space.have_only``."""
     head = wire.write_head(())
-    return wire.write_envelope(here.id, here.codec, body=head, raw=b"", have=here.sizes(), question=question)
+    return wire.write_envelope(here.id, here.codec, body=head, raw=b"", have=sizes, question=question)
 
 
 def news(

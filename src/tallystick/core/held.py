@@ -17,7 +17,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from tallystick.core import checkpoint as notes
 from tallystick.core import forks
 from tallystick.core.agreement import Genesis
-from tallystick.core.branch import NOTHING_SEEN, Branch, Causes, Log, counting, in_order, join, missing_of, note_grant
+from tallystick.core.branch import (
+    NOTHING_SEEN,
+    Branch,
+    Causes,
+    Log,
+    counting,
+    in_order,
+    is_whole,
+    join,
+    missing_of,
+    note_grant,
+)
 from tallystick.core.bundle import Codec
 from tallystick.core.canonical import decode_trusted, encode_trusted
 from tallystick.core.checkpoint import Checkpoint
@@ -55,6 +66,7 @@ class Held:
         self.codec = Codec(dictionary)
         self.erasures = Erasures(len(genesis.parties))
         self.logs: dict[int, Log] = {}
+        self.lacking: set[EntryRef] = set()  # acts of which a segment is not here, erased or not
         self.forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it counts or not
         self.cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
         self.cut_short: frozenset[int] = frozenset()  # of these the history that stands is not here yet (``as_cut``)
@@ -227,6 +239,19 @@ class Held:
             if not is_ctx(log.leaves[index]):
                 yield self._entry(log, index)
 
+    def withheld(self) -> dict[int, int]:
+        """Return, by log, where the block of 256 begins that has the first act without a segment that nobody erased.
+
+        Who has it sends it with the key of the block, or with its salt.
+        """
+        first: dict[int, int] = {}
+        for ref in sorted(self.lacking):
+            if ref.log not in first:
+                entry = self.entry(ref)
+                if entry.missing & ~entry.erased:
+                    first[ref.log] = ref.index // EPOCH_LEAVES * EPOCH_LEAVES
+        return first
+
     def _held(self, ref: EntryRef) -> Log:
         log = self.logs.get(ref.log)
         if log is None or not 0 <= ref.index < log.size:
@@ -291,6 +316,16 @@ class Held:
 
     # ---- taking in
 
+    def fill(self, stored: StoredLeaf) -> None:
+        """Take in segments of a leaf that is held without them; its salts come by themselves."""
+        log, index, leaf, core, detail, auth = stored
+        held = self.logs[log]
+        held.cores[index] = core
+        held.details.update({index: detail} if detail is not None else {})
+        held.auths.update({index: auth} if auth is not None else {})
+        if is_whole(leaf, core, detail, auth):
+            self.lacking.discard(EntryRef(log, index))
+
     def absorb(
         self,
         leaves: Iterable[StoredLeaf],
@@ -337,6 +372,8 @@ class Held:
                 note_grant(log, index, body)
                 if isinstance(body, Redact):
                     asked.append((log, index))
+            if leaf[1] and not is_whole(leaf, core, detail, auth):
+                self.lacking.add(EntryRef(log_, index))
             if leaf[1:3] == _FORK_HEAD and core is not None:
                 fork = from_array(Kind.FORK, decode_trusted(core))
                 if isinstance(fork, Fork):

@@ -35,6 +35,7 @@ TIME_MAX = 73_049 * 86_400 - 1  # seconds since 1970: the end of 2169, where the
 SEGMENT_MAX = 128 * 1024  # bytes of one segment; 500 prices with ordinary names have about 40 KiB
 CORE_TAG, DETAIL_TAG, AUTH_TAG = TAGS = b"\x00", b"\x01", b"\x02"
 NO_SALT = bytes(SALT_BYTES)
+NO_SALTS = bytes(SALTS_BYTES)  # of a block of which none is known
 _SALT_SUFFIX = {CORE_TAG: b"", DETAIL_TAG: DETAIL_TAG, AUTH_TAG: AUTH_TAG}
 
 _sha256 = hashlib.sha256

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tallystick.core import bundle as wire
 from tallystick.core import checkpoint as notes
 from tallystick.core import forks
-from tallystick.core.branch import SEGMENTS, Branch, Log, adopts, note_grant
+from tallystick.core.branch import SEGMENTS, Branch, Log, adopts, note_grant, three
 from tallystick.core.bundle import Item, Range, Seal
 from tallystick.core.canonical import check_plain
 from tallystick.core.checkpoint import Checkpoint
@@ -40,6 +40,7 @@ from tallystick.core.log import (
     EPOCH_LEAVES,
     KIND_MAX,
     NO_SALT,
+    NO_SALTS,
     SALTS_BYTES,
     SEGMENT_MAX,
     TAGS,
@@ -194,6 +195,7 @@ class _Reading:
         """
         own, known_from, sha256 = branch.base.id, branch.base.size, _sha256
         logs, cuts, space_id = self.logs, self.cuts, self.here.id
+        own_lacks = any(ref.log == own for ref in self.here.lacking)
         is_admin = own < PARTIES_MAX
         seen, t = branch.seen_now, branch.t
         lamport = branch.lamport(branch.size - 1) if branch.size else 0
@@ -284,8 +286,38 @@ class _Reading:
                 branch.entries.append(
                     Entry(name, kind, t, obj, body, words, lamport, seen, core_hash, hash_, auth, missing)
                 )
+            elif own_lacks and EntryRef(own, index) in self.here.lacking:
+                self._fill(branch, leaf, (core, detail, auth), given)
             branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
         return None
+
+    def _fill(
+        self,
+        branch: Branch,
+        leaf: bytes,
+        segments: tuple[bytes | None, bytes | None, bytes | None],
+        given: Sequence[bytes | None] | None,
+    ) -> None:
+        """Keep, of the next leaf, the segments that are not held and that it commits to, with their salts.
+
+        Whether it is the leaf that is held is seen when the head is checked.
+        """
+        own, index = branch.base.id, branch.size
+        if index >= branch.base.size:  # of a log that is cut by the same bundle
+            return
+        held = self.here.stored(EntryRef(own, index))
+        secret = branch.epoch_key(index // EPOCH_LEAVES) or NO_SALTS
+        salts: list[bytes | None] = [None, None, None]
+        found: list[bytes | None] = [held.core, held.detail, held.auth]
+        for n, (tag, commit, segment) in enumerate(zip(TAGS, three(read_trusted(leaf)[3:]), segments, strict=True)):
+            if segment is None or found[n] is not None:
+                continue
+            one = salt(secret, index, tag) if given is None else given[n]
+            if one is not None and commitment(tag, one, segment) == commit:
+                salts[n], found[n] = one, segment
+        if any(salts):
+            branch.keep_salts(index, salts)
+            branch.filled.append(StoredLeaf(own, index, leaf, *found))
 
     def _unexplained(self, item: Item, log: int) -> tuple[Item, int, int]:
         """Stop at an item that speaks of a log as of a forked one: the evidence has to come first."""

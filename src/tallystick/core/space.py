@@ -25,6 +25,7 @@ from tallystick.core.entries import Draft, Segment
 from tallystick.core.erasure import Erasures
 from tallystick.core.errors import MalformedBytesError, RemoteError
 from tallystick.core.held import Held
+from tallystick.core.identity import EntryRef
 from tallystick.core.log import EPOCH_LEAVES, StoredLeaf
 from tallystick.core.merkle import Growth
 from tallystick.core.reading import Brought
@@ -193,6 +194,9 @@ class Space(Held):
                 log.details.pop(index, None)
             if segments & Segment.AUTH:
                 log.auths.pop(index, None)
+            self.lacking.add(EntryRef(log_, index))
+        for stored in admission.fill:
+            self.fill(stored)
         if admission.cuts:
             self._begin_again(admission)
             return
@@ -208,7 +212,7 @@ class Space(Held):
         ]
         epoch_keys = {(log.id, block): key for log in held.values() for block, key in log.epoch_keys.items()}
         checkpoints = {log.id: log.checkpoint for log in held.values() if log.checkpoint is not None}
-        self.logs, self.forks, self.cuts = {}, {}, {}
+        self.logs, self.forks, self.cuts, self.lacking = {}, {}, {}, set()
         self.erasures = Erasures(len(self.genesis.parties))
         self.absorb(
             [*leaves, *admission.leaves],
@@ -227,13 +231,14 @@ class Space(Held):
         """Return all bundles of ``news``."""
         return [bundle for bundle, _ in self.news(known, sign)]
 
-    def have_only(self, question: bytes | None = None) -> bytes:
+    def have_only(self, question: bytes | None = None, sizes: Mapping[int, int] | None = None) -> bytes:
         """Return a bundle that brings nothing and tells which sizes are held here.
 
         Args:
             question: 16 bytes of our own to ask what the reader holds, or the reader's to answer it.
+            sizes: To tell instead, so that the reader sends again what is above them.
         """
-        return composing.have_only(self, question)
+        return composing.have_only(self, question, self.sizes() if sizes is None else sizes)
 
     def news(
         self, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]

@@ -37,6 +37,7 @@ from tallystick.app.ports import Loaded, Store
 from tallystick.core import canonical
 from tallystick.core.admission import Admission
 from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.entries import NO_SEGMENT
 from tallystick.core.erasure import without
 from tallystick.core.errors import LocalError, MalformedBytesError, StoreUnavailableError
 from tallystick.core.log import StoredLeaf
@@ -149,14 +150,16 @@ def _grow(folder: Path, heads: Mapping[int, _Head], admission: Admission) -> Non
     keys: dict[int, list[bytes]] = {}
     heads = dict(heads)
     given = {log: _read_keys(folder, log, head) for log, head in heads.items()}
-    anew = {*admission.keep, *(one.log for one in admission.erase)}
+    anew = {*admission.keep, *(one.log for one in admission.erase), *(one.log for one in admission.fill)}
     for log in sorted(anew):
         leaves = _read_leaves(folder, log, heads[log])
         if log in admission.keep:
             given[log] = _without_blocks(given[log], rules.lost_blocks(admission, log, len(leaves)))
             leaves = leaves[: admission.keep[log]]
         gone = {one.index: one.segments for one in admission.erase if one.log == log}
-        rows[log] = [_leaf_item(without(x, gone[x.index]) if x.index in gone else x) for x in leaves]
+        filled = {one.index: one for one in admission.fill if one.log == log}
+        leaves = [filled.get(x.index, without(x, gone.get(x.index, NO_SEGMENT))) for x in leaves]
+        rows[log] = [_leaf_item(x) for x in leaves]
         replaced = [block for of, block in admission.epoch_keys if of == log]
         keys[log] = [_key_item(*item) for item in _without_blocks(given[log], replaced).items()]
         checkpoint = heads[log].checkpoint

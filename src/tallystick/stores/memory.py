@@ -80,6 +80,8 @@ class MemoryStore(BookStore):
                 shelf.logs.setdefault(leaf.log, []).append(leaf)
             for log, index, segments in admission.erase:
                 shelf.logs[log][index] = without(shelf.logs[log][index], segments)
+            for leaf in admission.fill:
+                shelf.logs[leaf.log][leaf.index] = leaf
             if admission.erase:
                 self._small.facts[rules.due_name(admission.space)] = b""
             shelf.epoch_keys.update(admission.epoch_keys)

@@ -260,6 +260,10 @@ class SqlStore:
             )
             if admission.erase:
                 self._erase(now, no, admission)
+            now.many(
+                "UPDATE record_leaves SET core = ?, detail = ?, auth = ? WHERE space = ? AND log = ? AND idx = ?",
+                [(x.core, x.detail, x.auth, no, x.log, x.index) for x in admission.fill],
+            )
 
     def _erase(self, now: _Transaction, no: int, admission: Admission) -> None:
         for column, segment in (("core", Segment.CORE), ("detail", Segment.DETAIL), ("auth", Segment.AUTH)):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.nodes import MEMORY, agreed, delivered, held, in_step, paired, received, request
+from tests.nodes import MEMORY, again, agreed, delivered, held, in_step, paired, received, request, roots
 
 from tallystick.app import attest, exchange, ports
 from tallystick.app.node import Desk
@@ -33,6 +33,7 @@ from tallystick.core.entries import (
 from tallystick.core.errors import RemoteError
 from tallystick.core.fold import PROFILE
 from tallystick.core.identity import EntryRef
+from tallystick.core.space import Space
 from tallystick.stores import rules
 
 DAY = 86_400
@@ -154,6 +155,71 @@ def test_what_was_said_before_is_passed_over_however_often_it_comes(director: Di
     for _ in range(3):
         assert exchange.receive(desk, first).leaves == 0
     assert (held(desk.store, desk.id), desk.record.digest, desk.store.aside()) == (before, digest, ())
+
+
+# ---- left out: it comes from whoever has it
+
+
+def left_out(desk: Desk, *refs: EntryRef) -> bytes:
+    """Return all that this node holds, as somebody passes it on who leaves out the text of some entries."""
+    loaded = desk.store.load(desk.id)
+    bare = [leaf._replace(core=None, detail=None) if EntryRef(*leaf[:2]) in refs else leaf for leaf in loaded.leaves]
+    relay = Space.restore(
+        desk.genesis, bare, loaded.epoch_keys, loaded.checkpoints, dictionary=desk.space.codec.dictionary
+    )
+    return b"".join(relay.compose_all({}, desk.sign_checkpoint))
+
+
+@pytest.mark.parametrize("visitor", ["JP", "IN"])
+def test_text_that_was_left_out_on_the_way_is_asked_for_and_the_records_are_equal(tmp_path: Path, visitor: str):
+    """A courier brings Japan's request without its text. Both hold the same leaves, so neither would say anything."""
+    director = paired(tmp_path)
+    asked = request(director)
+    japan, india = director.desk("JP"), director.desk("IN")
+    exchange.receive(india, left_out(japan, asked))
+    assert [finding.code for finding in india.record.findings] == ["withheld"]
+    exchange.acknowledge(india)
+    exchange.receive(japan, b"".join(exchange.news_for(india, japan.space.sizes())))
+    assert roots(japan) == roots(india)
+    assert japan.record.digest != india.record.digest
+
+    caller, other = director.desk(visitor), director.desk("IN" if visitor == "JP" else "JP")
+    posts = []
+
+    def post(body: bytes, holds: str) -> exchange.Reply:
+        posts.append(body)
+        return exchange.answer(other, body, caller.keys.public("writer"), holds)
+
+    def visit() -> None:
+        exchange.sync(caller, post, other.keys.public("writer"), holds=exchange.sizes_digest(other))
+
+    visit()
+    assert in_step(director)
+    assert india.record.findings == ()
+    assert again(director.nodes["IN"]).desk().record.digest == japan.record.digest
+    posts.clear()
+    visit()
+    assert posts == [b""]
+
+
+def test_who_has_left_it_out_is_asked_once_a_day(director: Director):
+    asked = request(director)
+    japan, india = director.desk("JP"), director.desk("IN")
+    exchange.receive(india, left_out(japan, asked))
+    exchange.acknowledge(india)
+    key = japan.keys.public("writer")
+    spoken: list[int] = []
+
+    def answers_without(body: bytes, _holds: str) -> exchange.Reply:
+        spoken.append(len(body))
+        return exchange.Reply(left_out(japan, asked), exchange.sizes_digest(india))
+
+    for seconds in (0, 3_600, exchange.ASK_AGAIN_SECONDS):
+        director.clock.instant += seconds
+        exchange.sync(india, answers_without, key, holds=exchange.sizes_digest(india))
+    asks, silent, again_asks = spoken
+    assert asks == again_asks > silent == 0
+    assert [finding.code for finding in india.record.findings] == ["withheld"]
 
 
 # ---- refused: it leaves no trace but the bytes set aside

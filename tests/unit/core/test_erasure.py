@@ -408,6 +408,59 @@ def test_a_block_that_came_as_salts_waits_for_the_salts_of_what_comes_next() -> 
         late.space.read(plain)
 
 
+# ---- what was left out though nobody erased it
+
+
+def without_text(*keepers: Keeper, of: tuple[EntryRef, ...]) -> list[bytes]:
+    """Return what somebody passes on who holds what these hold, but leaves out the segments of some entries."""
+    whole = Keeper({log: name for one in keepers for log, name in one.names.items()}, keepers[0].space.genesis)
+    whole.take([bundle for one in keepers for bundle in one.news()])
+    leaves, keys, heads = stored(whole)
+    bare = [leaf._replace(core=None, detail=None) if EntryRef(*leaf[:2]) in of else leaf for leaf in leaves]
+    whole.space = Space.restore(whole.space.genesis, bare, keys, heads)
+    return whole.news()
+
+
+@pytest.mark.parametrize("first", ["left out", "whole"])
+def test_what_was_left_out_comes_back_from_whoever_has_it(first: str) -> None:
+    hq, base, _ = record_story()
+    talk(hq, base)
+    target = EntryRef(JP_HQ, 1)
+    bundles = {"left out": without_text(hq, base, of=(target, NOTE)), "whole": [*hq.news(), *base.news()]}
+    late = Keeper({}, hq.space.genesis)
+    late.take(bundles.pop(first))
+    assert (late.space.entry(target).body == Unreadable(1, None, "withheld")) is (first == "left out")
+    assert late.space.withheld() == ({JP_HQ: 0} if first == "left out" else {})
+    (other,) = bundles.values()
+    late.take(other)
+    assert late.space.withheld() == {}
+    assert same(hq, base, late)
+    again = Space.restore(late.space.genesis, *stored(late), verify=True)
+    assert list(again.acts()) == list(hq.space.acts())
+    third = Keeper({}, hq.space.genesis)  # and it can be passed on
+    third.take(late.news())
+    assert same(hq, third)
+
+
+def test_what_came_back_is_what_was_committed_to_and_nothing_else() -> None:
+    hq, base, _ = record_story()
+    talk(hq, base)
+    late = Keeper({}, hq.space.genesis)
+    late.take(without_text(hq, base, of=(NOTE,)))
+    before = stored(late)
+    for bundle in without_text(hq, base, of=(NOTE,)):
+        assert late.space.read(bundle).fill == ()
+    assert stored(late) == before
+    hq.write(JP_ADMIN, redact(NOTE, DETAIL))
+    late.take(hq.bundle(late.space.sizes()))
+    assert late.space.withheld() == {JP_HQ: 0}  # the remark is erased now; the rest is still asked for
+    (whole,) = base.news({**base.space.sizes(), JP_HQ: 0})
+    (filled,) = late.space.read(whole).fill
+    assert (filled.index, filled.core is None, filled.detail) == (NOTE.index, False, None)
+    late.take(whole)
+    assert late.space.withheld() == {}
+
+
 # ---- the fold
 
 ORDER = """\
