@@ -9,24 +9,31 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.cast import GENESIS, staffed
 from tests.exhaustive import signatures
 from tests.exhaustive.signatures import compress
 from tests.keepers import DICTIONARY, IN_BASE, JP_ADMIN, JP_HQ, Keeper, key, note, open_books, seed
+from tests.scenario import Story
 
 from tallystick.core import bundle as wire
-from tallystick.core import checkpoint, log, signing
+from tallystick.core import canonical, checkpoint, log, signing
 from tallystick.core.entries import (
     Delivery,
     DeliveryLine,
     Draft,
+    Entry,
     Means,
     Reason,
     Receipt,
     ReceiptLine,
     Request,
     RequestLine,
+    to_array,
 )
+from tallystick.core.findings import Finding
+from tallystick.core.fold import Record
 from tallystick.core.identity import EntryRef
+from tallystick.core.views import plain
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 DAY = 20_454  # 2026-01-01
@@ -202,8 +209,65 @@ def _small_order_encodings() -> list[bytes]:
     return [(y | sign << 255).to_bytes(32, "little") for y in sorted(signing._SMALL_ORDER_Y) for sign in (0, 1)]
 
 
-FILES = {"record.json": record_vectors, "ed25519.json": ed25519_vectors}
+# ---- orders as read
+
+
+def order_vectors() -> dict[str, Any]:
+    """The stories in the file stay; what follows from them is told anew."""
+    stories = [row["story"] for row in json.loads((VECTORS / "orders.json").read_text("utf-8"))["orders"]]
+    staff = staffed().entries
+    return {
+        "about": "Orders: entries after those of the staff, and what they mean (docs/spec/ledger.md, The digest).",
+        "genesis": GENESIS.bytes.hex(),
+        "staff": [told_entry(entry) for entry in staff],
+        "orders": [order_vector(story, len(staff)) for story in stories],
+    }
+
+
+def order_vector(text: str, staff: int) -> dict[str, Any]:
+    story = Story(text)
+    (order,) = story.record.orders.values()
+    journal = story.record.ledger.transactions_of(order.order_id)
+    findings = own_findings(story.record, order.order_id)
+    return {
+        "story": text,
+        "entries": [told_entry(entry) for entry in story.entries[staff:]],
+        "state": plain(order),
+        "journal": plain(journal),
+        "findings": plain(findings),
+        "digest": story.record.order_digest(order.order_id).hex(),
+    }
+
+
+def own_findings(record: Record, order_id: EntryRef) -> tuple[Finding, ...]:
+    """Return the findings in an order's digest: all but the one that compares several orders."""
+    return tuple(finding for finding in record.findings_of(order_id) if finding.code != "duplicate-number")
+
+
+def told_entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": str(entry.ref), "kind": entry.kind, "t": entry.t, "obj": str(entry.obj) if entry.obj else None,
+        "lamport": entry.lamport, "seen": sorted(entry.seen.items()),
+        "core": canonical.encode_trusted(to_array(entry.body)).hex(),
+    }  # fmt: skip
+
+
+FILES = {"record.json": record_vectors, "ed25519.json": ed25519_vectors, "orders.json": order_vectors}
+
+
+def written(built: dict[str, Any]) -> str:
+    """Return JSON that can be read and compared: one line for each element of a list."""
+
+    def told(value: Any) -> str:
+        if isinstance(value, list):
+            return "[\n" + ",\n".join(json.dumps(each, ensure_ascii=False) for each in value) + "\n]"
+        return json.dumps(value, ensure_ascii=False)
+
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {told(value)}" for name, value in built.items()) + "\n}\n"
+
 
 if __name__ == "__main__":
     for name, build in FILES.items():
-        (VECTORS / name).write_text(json.dumps(build(), indent=1, ensure_ascii=False) + "\n")
+        built = build()
+        text = written(built) if name == "orders.json" else json.dumps(built, indent=1, ensure_ascii=False) + "\n"
+        (VECTORS / name).write_text(text, "utf-8")

@@ -1,18 +1,25 @@
-"""What is in ``vectors/record.json`` is what this code writes and reads."""
+"""What is in ``vectors/`` is what this code writes and reads, and what it takes the entries to mean."""
 
 import json
 import re
 from base64 import b64decode
+from hashlib import sha256
 
-from tests.golden import FILES, VECTORS, record_story
+import cbor2
+import pytest
+from tests.golden import FILES, VECTORS, own_findings, record_story
 
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, checkpoint, log, merkle
 from tallystick.core.agreement import Genesis
+from tallystick.core.entries import Entry, from_array
+from tallystick.core.fold import fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
+from tallystick.core.views import plain
 
 RECORD = json.loads((VECTORS / "record.json").read_text())
+ORDERS = json.loads((VECTORS / "orders.json").read_text())
 
 
 def test_the_bytes_are_those_we_write():
@@ -97,3 +104,30 @@ def test_the_bytes_in_the_specification_are_those_of_the_vectors():
             columns = [line.split("   ")[0].replace(" ", "") for line in examples[0].splitlines()]
             assert "".join(columns) == RECORD["bundles"][4]["bundle"]
     assert len(lengths) >= 12
+
+
+def read_entry(told):
+    core = bytes.fromhex(told["core"])
+    body = from_array(told["kind"], canonical.decode(core))
+    obj = EntryRef.parse(told["obj"]) if told["obj"] else None
+    return Entry(
+        EntryRef.parse(told["name"]), told["kind"], told["t"], obj, body, None, told["lamport"],
+        dict(told["seen"]), sha256(core).digest(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(ORDERS["orders"])))
+def test_an_order_means_what_its_vector_says(number):
+    """The state, the journal and the findings with their facts: partners compare a digest over all of it."""
+    vector = ORDERS["orders"][number]
+    staff = [read_entry(told) for told in ORDERS["staff"]]
+    record = fold(
+        Genesis.read(bytes.fromhex(ORDERS["genesis"])), staff + [read_entry(told) for told in vector["entries"]]
+    )
+    (order,) = record.orders.values()
+    journal, findings = record.ledger.transactions_of(order.order_id), own_findings(record, order.order_id)
+    told = [plain(order), plain(journal), plain(findings)]
+    kept = [vector["state"], vector["journal"], vector["findings"]]
+    assert json.loads(json.dumps(told)) == kept, "if the specification says so: python -m tests.golden"
+    digest = sha256(cbor2.dumps(kept, canonical=True)).hexdigest()
+    assert digest == vector["digest"] == record.order_digest(order.order_id).hex()
