@@ -55,6 +55,33 @@ def test_a_broken_law_is_named(record, law, break_it):
     assert law in found, found
 
 
+MIRROR = ("I2", "{0} is not {1}")
+ITEMS = ("I5", "the open items of {2} are not {2}:ar")
+SUM = ("I1", "the trial balance of {2} does not sum to zero")
+
+
+@pytest.mark.parametrize(
+    ("account", "told", "facts"),
+    [
+        ("JP:ap:billed:IN", [MIRROR, SUM], ("IN:ar:billed:JP", "JP:ap:billed:IN", "JP")),
+        ("IN:ar:disputed:JP", [MIRROR, ITEMS, SUM], ("IN:ar:disputed:JP", "JP:ap:disputed:IN", "IN")),
+        ("IN:cash", [SUM], ("", "", "IN")),
+        ("JP:ar:unbilled:IN", [MIRROR, ITEMS, SUM], ("JP:ar:unbilled:IN", "IN:ap:unbilled:JP", "JP")),
+    ],
+    ids=["payable", "receivable", "cash", "a debt of nobody"],
+)
+@pytest.mark.parametrize("commodity", ["INR", "JPY"])
+def test_books_that_do_not_fit_are_named(account, told, facts, commodity):
+    """One account of one party moved by one, in the order's currency or in one that nothing was agreed in."""
+    record = Story(STORY).record
+    balances = dict(record.ledger._balances)
+    balances[account, commodity] = balances.get((account, commodity), 0) + 1
+    record.ledger.__dict__["_balances"] = balances
+    breaches = list(of_books(record, CODES))
+    assert {(breach.law, breach.what) for breach in breaches} == {(law, what.format(*facts)) for law, what in told}
+    assert {breach.order for breach in breaches} == {""}
+
+
 def _line(order, **changes):
     return replace(order, lines=(replace(order.lines[0], **changes), *order.lines[1:]))
 

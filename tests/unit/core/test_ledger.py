@@ -3,9 +3,13 @@
 # ruff: noqa: E501 (a line of a story is one line)
 from __future__ import annotations
 
+from hashlib import sha256
+
+import cbor2
 from tests.cast import IN, JP
 from tests.scenario import Story
 
+from tallystick.core.calendar import parse_day
 from tallystick.core.identity import EntryRef
 from tallystick.core.ledger import (
     AccountKind,
@@ -102,6 +106,43 @@ def test_an_account_shows_its_postings_with_running_balances() -> None:
             ("N1", "L6", -50_000, 5_000),
         ])
     )  # fmt: skip
+
+
+def test_the_digest_of_the_books_is_over_every_account_with_its_balance() -> None:
+    """docs/spec/sync.md, "Attestations", with another encoder; a balance of nothing is told, too."""
+    ledger = Story(STORY + "2027-03-21 IN correct Q1 on N1\n").record.ledger
+    told = [[ln.account, ln.commodity, str(ln.balance)] for code in ("IN", "JP") for ln in ledger.trial_balance(code)]
+    assert ["IN:cash", "INR", "0"] in told
+    assert ledger.digest == sha256(cbor2.dumps(sorted(told), canonical=True)).digest()
+    assert ledger.accounts() == tuple(sorted({account for account, _, _ in told}))
+
+
+def test_what_is_not_billed_is_owed_since_the_first_receipt_that_no_invoice_names() -> None:
+    received = STORY[: STORY.index("2027-03-10")] + "2027-03-12 IN deliver D2 on A1: 1 30\n"
+
+    def unbilled(told: str) -> list[tuple[EntryRef, int, int]]:
+        story = Story(told)
+        order = story.order()
+        assert all(item.creditor == order.provider for item in story.record.ledger.open_items())
+        return [(i.ref, i.amount, i.since) for i in story.record.ledger.open_items() if i.state is ItemState.UNBILLED]
+
+    assert unbilled(received) == []  # delivered is not received
+    two = (
+        received
+        + "2027-03-12 JP receive E2 on D2\n2027-03-14 IN deliver D3 on A1: 1 10\n2027-03-15 JP receive E3 on D3\n"
+    )
+    story = Story(two)
+    second, third = (story.order().deliveries[n].received_on for n in (1, 2))
+    assert (second, third) == (parse_day("2027-03-12"), parse_day("2027-03-15"))
+    assert unbilled(two) == [(story.names["E2"], 40_000, second)]
+    billed = two + "2027-03-16 IN invoice I2 on A1 for E2\n"
+    assert unbilled(billed) == []
+    assert unbilled(billed.replace("for E2", "for E2: 1 300.00")) == [(story.names["E3"], 10_000, third)]
+    more = (
+        billed.replace("for E2", "for E2 E3")
+        + "2027-03-17 IN resolve S1 on E3: 1 adjusted 5.00\n2027-03-18 JP countersign on S1\n"
+    )
+    assert unbilled(more) == [(story.names["E3"], 500, third)]  # a receipt that is billed turned out to be worth more
 
 
 def test_open_items_tell_what_is_owed_and_since_when() -> None:

@@ -89,3 +89,46 @@ def test_a_growth_leaves_its_base_alone_until_absorbed(tree):
     growth.extend(HASHES[9:])
     base.absorb(growth)
     assert (base.size, base.root(), base.leaves(0, 70)) == (70, tree.root(), b"".join(HASHES))
+
+
+def test_what_is_shown_of_a_tree_tells_the_same_roots_and_proofs_as_the_tree(tree):
+    """Every size up to 18, and some leaves and cuts of each: one list of hashes stands for all single proofs."""
+    for size in range(1, 19):
+        for step in (1, 2, 3, 5, 17):
+            for first in range(min(step, size)):
+                leaves = {index: HASHES[index] for index in range(first, size, step)}
+                cuts = {1 + (first + 2 * step) % size, size, *([] if step == 5 else [1 + first])}
+                hashes = tree.cover(size, leaves, cuts)
+                shown = merkle.Shown(size, dict(reversed(leaves.items())), cuts, hashes)
+                assert shown.root() == shown.root(size) == tree.root(size)
+                for cut in cuts:
+                    assert shown.root(cut) == tree.root(cut)
+                    assert shown.consistency(cut) == tree.consistency(cut, size)
+                for index in leaves:
+                    assert shown.inclusion(index) == tree.inclusion(index, size)
+
+
+def test_what_is_shown_takes_its_hashes_exactly_and_tells_nothing_of_other_leaves(tree):
+    hashes = tree.cover(13, [4, 4], [6, 6])
+    assert hashes == tree.cover(13, [4], [6])
+    for wrong in (hashes[:-1], [*hashes, HASHES[0]]):
+        with pytest.raises(ValueError, match=f"{len(hashes)} hashes, not {len(wrong)}"):
+            merkle.Shown(13, {4: HASHES[4]}, [6], wrong)
+    shown = merkle.Shown(13, {4: HASHES[4]}, [6], hashes)
+    assert shown.root() == tree.root(13)
+    with pytest.raises(KeyError) as missing:
+        shown.root(7)
+    assert missing.value.args == ((6, 7),)
+    changed = merkle.Shown(13, {4: HASHES[5]}, [6], hashes)
+    assert changed.root() != tree.root(13)
+
+
+def test_a_growth_proves_what_a_tree_of_the_same_leaves_does(tree):
+    base = Tree()
+    base.extend(HASHES[:11])
+    growth = Growth(base, 9)
+    growth.extend(HASHES[9:23])
+    for size in (1, 9, 10, 16, 23):
+        for index in range(size):
+            assert growth.inclusion(index, size) == tree.inclusion(index, size)
+            assert growth.consistency(index + 1, size) == tree.consistency(index + 1, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from itertools import permutations
 
@@ -12,6 +13,7 @@ from tests.scenario import Story
 from tallystick.core.entries import Duty, Entry, Note
 from tallystick.core.findings import FINDINGS, Weight
 from tallystick.core.fold import fold
+from tallystick.core.identity import log_id
 from tallystick.core.times import AFTER_WITNESS, BEFORE_SEEN, contradictions
 
 REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
@@ -58,6 +60,54 @@ def test_the_newest_claim_seen_and_the_oldest_witness_count() -> None:
     assert told(claims((IN, 5000, ()), (IN, 9000, ()), (JP, 100, (1,)))) == [(AFTER_WITNESS, 0, 2), (BEFORE_SEEN, 2, 0)]
     found = told(claims((JP, 9000, ()), (IN, 5000, ()), (IN, 4000, ())))
     assert found == [(AFTER_WITNESS, 0, 1), (BEFORE_SEEN, 1, 0), (BEFORE_SEEN, 2, 0)]
+
+
+def by_definition(entries: list[Entry], tolerance: int) -> list[tuple[str, Entry, Entry]]:
+    """docs/spec/orders.md, "Time", word for word: every entry against every word of the other party."""
+
+    def claim(entry: Entry) -> tuple[int, tuple[int, int, int]]:
+        return entry.t, entry.order_key
+
+    found = []
+    for entry in entries:
+        others = [other for other in entries if other.party != entry.party]
+        logs = {other.ref.log for other in others}
+        seen, saw = [], []
+        for log in logs:
+            of_log = sorted((other for other in others if other.ref.log == log), key=lambda other: other.ref)
+            seen += sorted((o for o in of_log if entry.had_seen(o.ref)), key=lambda o: (-o.t, o.ref))[:1]
+            saw += [o for o in of_log if o.had_seen(entry.ref)][:1]
+        if seen and (newest := max(seen, key=claim)).t - tolerance > entry.t:
+            found.append((BEFORE_SEEN, entry, newest))
+        if saw and (first := min(saw, key=claim)).t + tolerance < entry.t:
+            found.append((AFTER_WITNESS, entry, first))
+    return found
+
+
+def test_what_is_told_is_what_the_definition_says_whatever_the_clocks_claim() -> None:
+    """Two nodes of each party, clocks that jump, words not yet seen: four hundred small histories."""
+    told = set()
+    for seed in range(400):
+        dice = random.Random(seed)
+        logs, made = Logs(), []
+        known: dict[int, dict[int, int]] = {}
+        for _ in range(dice.randint(2, 9)):
+            writer = log_id(dice.randint(1, 2), dice.choice((JP, IN)))
+            seen = known.setdefault(writer, {})
+            for entry in made:  # who sees an entry sees what its writer had seen, and never forgets it
+                if entry.ref.log != writer and dice.random() < 0.4:
+                    for log, size in {**entry.seen, entry.ref.log: entry.ref.index + 1}.items():
+                        if log != writer:
+                            seen[log] = max(size, seen.get(log, 0))
+            note = Note(OFFICERS[Duty.AUDITOR])
+            made.append(logs.say(writer, note, t=60 * dice.randint(0, 6), seen=dict(seen)))
+        order = sorted(made, key=lambda entry: entry.order_key)
+        found = contradictions(order, 60)
+        places = {(code, made.index(e), made.index(o)) for code, e, o in found}
+        assert len(places) == len(found)
+        assert places == {(code, made.index(e), made.index(o)) for code, e, o in by_definition(made, 60)}, seed
+        told |= {code for code, _, _ in found}
+    assert told == {BEFORE_SEEN, AFTER_WITNESS}
 
 
 @pytest.mark.parametrize(
