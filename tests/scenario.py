@@ -458,6 +458,7 @@ _MAKERS: Mapping[type, _Make] = {
     Offer: _offer,
     Order: _order,
     Acceptance: _accept,
+    Amendment: _amend,
     Delivery: _deliver,
     Receipt: _receive,
     Invoice: _invoice,

@@ -14,7 +14,7 @@ import hashlib
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
@@ -301,6 +301,24 @@ def _price_list_of(entry: Entry) -> EntryRef | None:
     return entry.body.price_list if isinstance(entry.body, Offer) else None
 
 
+def _one_currency(offers: Iterable[Offer]) -> str:
+    """Return the currency of all ``offers``; none, which no ceiling allows, when they have several."""
+    currencies = {offer.currency for offer in offers}
+    return currencies.pop() if len(currencies) == 1 else ""
+
+
+def _amended_offer(offer: Offer, amendment: Amendment) -> Offer:
+    """Return ``offer`` with the lines that ``amendment`` changes."""
+    changed = {line.line: (line.quantity, line.price_micro) for line in amendment.lines}
+    pairs = [(line, *changed.get(line.line, (line.quantity, line.price_micro))) for line in offer.lines]
+    return replace(offer, lines=tuple(replace(line, quantity=q, price_micro=p) for line, q, p in pairs))
+
+
+def _rise(now: Commitment, before: Commitment | None) -> Commitment:
+    """Let ``now`` count by what it comes to more than what was counted ``before``."""
+    return replace(now, adds=max(0, now.amount - (before.amount if before is not None else 0)))
+
+
 class Fold:
     """The reading of one agreement's entries, kept up to date as they arrive. Not thread-safe; its records are."""
 
@@ -462,12 +480,20 @@ class Fold:
             siblings.append(entry)
         else:
             insort(siblings, entry, key=lambda other: other.order_key)
+            for other in siblings:
+                if other.kind in COMMITTING and other.had_seen(entry.ref):  # it was counted without this one
+                    self._commitments.pop(other.ref, None)
+                    self._count_commitment(other, dirty)
         dirty.add(order_id)
         if entry.kind in COMMITTING:
-            for later in self.warrants.add_commitment(entry, getattr(entry.body, "who", 0)):
-                subject = self._subject.get(later)
-                if subject is not None:
-                    dirty.add(subject)
+            self._count_commitment(entry, dirty)
+
+    def _count_commitment(self, entry: Entry, dirty: set[EntryRef]) -> None:
+        """Count what ``entry`` binds to towards the totals, or count it anew."""
+        for later in self.warrants.add_commitment(entry, getattr(entry.body, "who", 0)):
+            subject = self._subject.get(later)
+            if subject is not None:
+                dirty.add(subject)
 
     # ---- what orders share
 
@@ -576,7 +602,11 @@ class Fold:
         return self.commitment(self._entries[ref])
 
     def commitment(self, entry: Entry) -> Commitment | None:
-        """Return what ``entry`` binds its officer to, as it was first written; None if to nothing that can be said."""
+        """Return what ``entry`` binds its officer to; None if to nothing that can be said.
+
+        What it rests on is taken as first written, or as a correction it had seen says, whether that counts or not:
+        whichever comes to more. So nothing is asked but the causal past of the act.
+        """
         if entry.ref in self._commitments:
             return self._commitments[entry.ref]
         found = self._work_out_commitment(entry)
@@ -590,71 +620,94 @@ class Fold:
             return None
         return entry, entry.body
 
+    def _seen(self, signer: Entry, about: Entry, cls: type[_B]) -> Iterator[tuple[Entry, _B]]:
+        """Yield what ``signer`` had seen said on ``about``."""
+        order_id = self._subject.get(about.ref)
+        for other in self._of_order[order_id] if order_id is not None else ():
+            if other.obj == about.ref and isinstance(other.body, cls) and signer.had_seen(other.ref):
+                yield other, other.body
+
+    def _versions(self, signer: Entry, entry: Entry, first: _B) -> list[_B]:
+        """Return what ``entry`` says, ``first``, and what the corrections that ``signer`` had seen make of it."""
+        made = (replacement_of(entry, correction) for _, correction in self._seen(signer, entry, Correction))
+        return [first, *(body for body in made if isinstance(body, type(first)))]
+
     def _work_out_commitment(self, entry: Entry) -> Commitment | None:
         body = entry.body
         if isinstance(body, Offer):
-            return self._offered(entry, body, adds=False)
+            return self._offered(entry, [body])
         if isinstance(body, Order):
             offer = self._said(entry.obj, Offer)
-            return self._ordered(body, *offer) if offer else None
+            return self._ordered(entry, body, *offer) if offer else None
         if isinstance(body, Acceptance):
             order = self._said(entry.obj, Order)
             offer = self._said(order[0].obj, Offer) if order else None
-            return self._offered(*offer, adds=True) if offer else None
+            taken = self._offered(offer[0], self._versions(entry, *offer)) if offer else None
+            return taken and replace(taken, adds=taken.amount)
         if isinstance(body, Amendment):
-            return self._amended(entry, entry, body)
+            return self._amended(entry, entry, [body])
         if isinstance(body, Countersign):
-            amendment = self._said(entry.obj, Amendment)
-            return self._amended(entry, *amendment) if amendment else None
+            amendment, correction = self._said(entry.obj, Amendment), self._said(entry.obj, Correction)
+            if correction is not None:
+                return self._corrected(entry, *correction)
+            return self._amended(entry, amendment[0], self._versions(entry, *amendment)) if amendment else None
         if isinstance(body, Correction):
-            return self._corrected(entry, body)
+            return self._corrected(entry, entry, body)
         return None
 
-    def _offered(self, entry: Entry, offer: Offer, *, adds: bool) -> Commitment | None:
+    def _offered(self, entry: Entry, offers: Sequence[Offer]) -> Commitment | None:
+        """Return what the dearest of ``offers``, versions of ``entry``, comes to."""
         request = self._said(entry.obj, Request)
-        value = order_value(self.genesis, request[1], offer.lines, offer.currency) if request else None
-        return Commitment(offer.currency, value, value if adds else 0) if value is not None else None
+        worths = [order_value(self.genesis, request[1], o.lines, o.currency) for o in offers] if request else []
+        known = [worth for worth in worths if worth is not None]
+        return Commitment(_one_currency(offers), max(known), 0) if known else None
 
-    def _ordered(self, order: Order, entry: Entry, offer: Offer, already: int = 0) -> Commitment:
+    def _ordered(self, signer: Entry, order: Order, entry: Entry, offer: Offer) -> Commitment:
         """An order binds to its limit, and to the offer it takes where the limit is less than that."""
-        taken = self._offered(entry, offer, adds=False)
+        versions = self._versions(signer, entry, offer)
+        taken = self._offered(entry, versions)
         bound = max(order.max_liability, taken.amount if taken is not None else 0)
-        return Commitment(offer.currency, bound, max(0, bound - already))
+        return Commitment(_one_currency(versions), bound, bound)
 
-    def _amended(self, signer: Entry, entry: Entry, amendment: Amendment) -> Commitment | None:
-        """An amendment binds the receiver to its new limit and the provider to its new lines; the rise counts."""
+    def _amended(self, signer: Entry, entry: Entry, amendments: Sequence[Amendment]) -> Commitment | None:
+        """An amendment binds the receiver to its new limit and the provider to its new lines; the rise counts.
+
+        Of ``amendments``, versions of ``entry``, it is the dearest.
+        """
         acceptance = self._said(entry.obj, Acceptance)
         order = self._said(acceptance[0].obj, Order) if acceptance else None
         offer = self._said(order[0].obj, Offer) if order else None
-        request = self._said(offer[0].obj, Request) if offer else None
-        if order is None or offer is None or request is None:
+        if acceptance is None or order is None or offer is None:
             return None
-        currency = offer[1].currency
-        changed = {line.line: line for line in amendment.lines}
-        lines = [changed.get(line.line, line) for line in offer[1].lines]
-        before = order_value(self.genesis, request[1], offer[1].lines, currency)
-        after = order_value(self.genesis, request[1], lines, currency)
-        if signer.party == request[0].party:
-            bound = max(amendment.max_liability, after or 0)
-            return Commitment(currency, bound, max(0, bound - max(order[1].max_liability, before or 0)))
-        return Commitment(currency, after, max(0, after - before)) if after is not None and before is not None else None
+        offers = [
+            _amended_offer(taken, amendment) for taken in self._versions(signer, *offer) for amendment in amendments
+        ]
+        after = self._offered(offer[0], offers)
+        if signer.party == order[0].party:
+            bound = max(after.amount if after else 0, *(amendment.max_liability for amendment in amendments))
+            return _rise(Commitment(_one_currency(offers), bound, 0), self.commitment(order[0]))
+        return after and _rise(after, self.commitment(acceptance[0]))
 
-    def _corrected(self, entry: Entry, correction: Correction) -> Commitment | None:
-        order = self._said(entry.obj, Order)
-        if order is not None:
-            offer = self._said(order[0].obj, Offer)
-            new = replacement_of(order[0], correction)
-            if offer is not None and isinstance(new, Order):
-                return self._ordered(new, *offer, already=self._ordered(order[1], *offer).amount)
-        amendment = self._said(entry.obj, Amendment)
-        if amendment is not None:
-            old, new = self._amended(entry, *amendment), replacement_of(amendment[0], correction)
-            said = self._amended(entry, amendment[0], new) if isinstance(new, Amendment) else None
-            return said and Commitment(said.currency, said.amount, max(0, said.adds - (old.adds if old else 0)))
-        offer = self._said(entry.obj, Offer)
-        if offer is not None:
-            new = replacement_of(offer[0], correction)
-            return self._offered(offer[0], new, adds=False) if isinstance(new, Offer) else None
+    def _corrected(self, signer: Entry, entry: Entry, correction: Correction) -> Commitment | None:
+        """A correction binds whoever signs or countersigns it to what it makes of the document; the rise counts."""
+        target = self._entries.get(entry.obj) if entry.obj is not None else None
+        new = replacement_of(target, correction) if target is not None else None
+        if target is None or type(new) is not type(target.body):
+            return None
+        if isinstance(new, Order) and signer.party == target.party:
+            offer = self._said(target.obj, Offer)
+            return _rise(self._ordered(signer, new, *offer), self.commitment(target)) if offer else None
+        if isinstance(new, Amendment):
+            assert isinstance(target.body, Amendment)
+            said, old = self._amended(signer, target, [new]), self._amended(signer, target, [target.body])
+            return said and replace(said, adds=max(0, said.adds - (old.adds if old else 0)))
+        if isinstance(new, Offer):
+            said = self._offered(target, [new])
+            taken = [order for order, _ in self._seen(signer, target, Order)]
+            if signer.party == target.party:
+                taken = [acceptance for order in taken for acceptance, _ in self._seen(signer, order, Acceptance)]
+            before = [known for act in taken if (known := self.commitment(act)) is not None]
+            return _rise(said, max(before, key=lambda known: known.amount)) if said and before else said
         return None
 
     # ---- folding one order

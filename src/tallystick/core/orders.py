@@ -430,8 +430,10 @@ LIFE: tuple[Step, ...] = (
     Step(
         Kind.COUNTERSIGN, (Kind.CORRECTION,), (*_NEGOTIATION, _S.DECLINED, _S.WITHDRAWN, *_AGREED, _S.CLOSED),
         Side.EITHER, _ANSWERING,
-        ("own-countersign", "already-decided", "correction-not-possible"),
-        None, "The other side's signature to a correction of what it had already answered.",
+        ("warrant-currency", "over-act-ceiling", "over-total-ceiling", "officer-signature-missing", "own-countersign",
+         "already-decided", "correction-not-possible"),
+        None, "The other side's signature to a correction of what it had already answered. Of an offer, order, "
+        "acceptance or amendment: by an ordering or accepting officer only.",
     ),
     Step(
         Kind.PRICE_LIST, (), (), Side.PROVIDER, (Duty.BILLING, Duty.ACCEPTING),

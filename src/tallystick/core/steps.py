@@ -16,6 +16,7 @@ from typing import Any
 
 from tallystick.core import agreeing, canonical, goods, money
 from tallystick.core.entries import (
+    Acceptance,
     Amendment,
     Body,
     Cancellation,
@@ -26,6 +27,8 @@ from tallystick.core.entries import (
     Invoice,
     Kind,
     Note,
+    Offer,
+    Order,
     Request,
     Resolution,
     Unreadable,
@@ -140,13 +143,17 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
         if corrected is None:  # it never had a place in an order's life, so nobody has a duty for it
             return refuse("unknown-object", object=str(entry.obj))
         step = corrected
+    binding = _binding(run, target) if step.kind is Kind.COUNTERSIGN else None
+    if binding is not None:  # what it makes of that is agreed by those who agree to an amendment
+        step = STEPS[Kind.COUNTERSIGN, Kind.AMENDMENT]
     shared = run.shared
     warrants = shared.warrants
     refusal = warrants.check(entry, body.who, step, side, shared.commitment)
     if refusal is None and warrants.has_revokes():
         refusal = warrants.revoked(entry, body.who, lambda revoke: run.relied_on(entry, revoke))
     if refusal is None:
-        what = _signed_as(step.kind, target)
+        counts = step.kind in OFFICER_SIGNED and (step.kind is not Kind.COUNTERSIGN or binding is not None)
+        what = step.kind if counts else None
         refusal = warrants.unsigned(entry, body.who, what, lambda: _at_stake(run, entry, target))
     if refusal is None and is_signed(entry):
         refusal = _signed_before(run, entry)
@@ -166,11 +173,12 @@ def _signed_before(run: OrderRun, entry: Entry) -> Refusal | None:
     return None
 
 
-def _signed_as(kind: Kind, target: Entry) -> Kind | None:
-    """Return the act of commitment or settlement that this is (for a correction: what it corrects), if it is one."""
-    if kind is Kind.COUNTERSIGN and target.kind != Kind.AMENDMENT:
-        return None
-    return kind if kind in OFFICER_SIGNED else None
+def _binding(run: OrderRun, proposal: Entry) -> Kind | None:
+    """Return what a countersignature of ``proposal`` agrees to anew, if that is what both sides are bound by."""
+    about = proposal
+    if proposal.kind == Kind.CORRECTION and proposal.obj in run.walked:
+        about = run.walked[proposal.obj]
+    return about.body.KIND if isinstance(about.body, (Offer, Order, Acceptance, Amendment)) else None
 
 
 def _at_stake(run: OrderRun, entry: Entry, target: Entry) -> Commitment | None:

@@ -274,7 +274,10 @@ class Warrants:
         return ""
 
     def add_commitment(self, entry: Entry, who: int) -> list[EntryRef]:
-        """Count an act against its officer's total and its writer's; returns later commitments it may bear on."""
+        """Count an act against its officer's total and its writer's; returns later commitments it may bear on.
+
+        Of one counted before, what is known of its sum is forgotten.
+        """
         log, index = entry.ref
         party = party_of(log)
         for other, size in entry.seen.items():
@@ -284,7 +287,8 @@ class Warrants:
         late = bool(everybody.indices) and everybody.indices[-1] > index
         for count in (everybody, self._counts.setdefault((log, who), _Count())):
             place = bisect_left(count.indices, index)
-            count.indices.insert(place, index)
+            if index not in count.indices[place : place + 1]:
+                count.indices.insert(place, index)
             for sums in count.sums.values():
                 del sums[place:]
         later = (
@@ -571,7 +575,8 @@ OFFICER_SIGNED: Mapping[Kind, str] = MappingProxyType({
     Kind.ORDER: "its limit, or what the offer it takes comes to if that is more",
     Kind.ACCEPTANCE: "what the lines come to",
     Kind.AMENDMENT: "the new limit or the new lines, whichever is more (receiver), or the new lines (provider)",
-    Kind.COUNTERSIGN: "of an amendment: as the amendment",
+    Kind.COUNTERSIGN: "of an amendment: as the amendment; of a correction of an offer, order, acceptance or amendment: "
+    "what it makes of it",
     Kind.FUNDS_RECEIVED: "the amount received",
     Kind.CORRECTION: "of one of these: what it makes of it",
 })  # fmt: skip

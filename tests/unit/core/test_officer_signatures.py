@@ -12,7 +12,7 @@ from tests.scenario import Story
 from tallystick.core import cose, signing
 from tallystick.core.agreement import Genesis, OfficerSigns
 from tallystick.core.canonical import encode_trusted
-from tallystick.core.entries import Correction, Duty, Entry, Note, Reason, Redact, Segment, to_array
+from tallystick.core.entries import Correction, Countersign, Duty, Entry, Note, Reason, Redact, Segment, to_array
 from tallystick.core.fold import Fold, fold
 
 SEED = {party: bytes([party + 1]) * 32 for party in (JP, IN)}
@@ -137,6 +137,20 @@ def test_a_correction_does_not_slip_past_the_signature() -> None:
     assert story.order().max_liability == 200_000
     story.say(JP, raised, on=order.ref, t=at("2027-03-11"), sign=signing_as(ABOVE, JP))
     assert story.order().max_liability == 200_001
+
+
+def test_a_dearer_offer_is_not_countersigned_without_the_signature() -> None:
+    story = above(200_000)
+    act(story, JP, "R1", REQUEST + OFFER + ORDER, on="F1", sign=False)
+    dearer = story.entry("F1").body
+    dearer = replace(dearer, lines=tuple(replace(line, price_micro=30_000_000) for line in dearer.lines))
+    correction = Correction(OFFICERS[Duty.ACCEPTING], encode_trusted(to_array(dearer)))
+    story.names["Q1"] = story.say(IN, correction, on=story.names["F1"], t=at("2027-03-11")).ref
+    agreed = Countersign(OFFICERS[Duty.ORDERING])
+    story.names["K1"] = story.say(JP, agreed, on=story.names["Q1"], t=at("2027-03-12")).ref
+    assert told(story) == [("officer-signature-missing", "K1")]
+    story.say(JP, agreed, on=story.names["Q1"], t=at("2027-03-12"), sign=signing_as(ABOVE, JP))
+    assert story.order().lines[0].order_value == 300_000
 
 
 def test_what_arrived_is_signed_for_by_its_amount() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from random import Random
 
 import pytest
-from tests.cast import GENESIS, IN, JP, OFFICERS, WRITER, at, grant, staffed, writer_of
+from tests.cast import GENESIS, IN, JP, OFFICERS, WRITER, at, genesis_of, grant, staffed, terms_with, writer_of
 from tests.scenario import Story
 
 from tallystick.core.calendar import parse_day
@@ -235,6 +236,94 @@ def test_an_amount_beyond_what_can_be_said_is_refused_for_that() -> None:
         AGREED + "2027-03-05 IN amend M1 on A1: 1 9007199254740.991 @ 9007199254.00\n-> finding bad-quantity M1",
         limits=limits,
     )
+
+
+# ---- what a correction makes of it
+
+DEARER = "2027-03-02 IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 50.00\n"
+LATE = DEARER.replace("03-02", "03-05")
+ACCEPTANCE = "2027-03-04 IN accept A1 on R1\n"
+RAISED = ACCEPTANCE + "2027-03-05 JP amend M1 on A1 limit 2000.00: 1 110 @ 10.00\n"
+
+
+def folded_in_any_order(story: Story) -> None:
+    dice = Random(3)
+    for _ in range(20):
+        shuffled = list(story.entries)
+        dice.shuffle(shuffled)
+        partly = Fold(story.genesis)
+        for entry in shuffled:
+            partly.extend([entry])
+        assert partly.record.digest == story.record.digest
+        assert partly.record.findings == story.findings
+
+
+@pytest.mark.parametrize(
+    ("party", "duty", "limit", "text", "told"),
+    [
+        (JP, Duty.ORDERING, {"per_act": 499_999}, DEARER + ORDER, "-> finding over-act-ceiling R1 amount=500000"),
+        (JP, Duty.ORDERING, {"per_act": 500_000}, DEARER + ORDER, "-> O1 ordered"),
+        (IN, Duty.ACCEPTING, {"total": 499_999}, DEARER + ORDER + ACCEPTANCE, "-> finding over-total-ceiling A1"),
+        (IN, Duty.ACCEPTING, {"total": 500_000}, DEARER + ORDER + ACCEPTANCE, "-> O1 agreed"),
+        (
+            JP, Duty.ORDERING, {"per_act": 499_999}, ORDER + LATE + "2027-03-06 JP countersign K1 on Q1\n",
+            "-> finding over-act-ceiling K1 amount=500000",
+        ),
+        (
+            JP, Duty.ORDERING, {"total": 499_999}, ORDER + LATE + "2027-03-06 JP countersign K1 on Q1\n",
+            "-> finding over-total-ceiling K1 amount=500000",
+        ),
+        (
+            JP, Duty.ORDERING, {"total": 500_000}, ORDER + LATE + "2027-03-06 JP countersign K1 on Q1\n",
+            "-> O1 ordered",
+        ),
+        (IN, Duty.ACCEPTING, {"total": 499_999}, ORDER + ACCEPTANCE + LATE, "-> finding over-total-ceiling Q1"),
+        (
+            IN, Duty.ACCEPTING, {"per_act": 119_999},
+            ORDER + RAISED + "2027-03-05 JP correct Q1 on M1 limit 2000.00: 1 120 @ 10.00\n"
+            "2027-03-06 IN countersign K1 on M1\n",
+            "-> finding over-act-ceiling K1 amount=120000",
+        ),
+        (
+            IN, Duty.ACCEPTING, {"per_act": 119_999},
+            ORDER + RAISED + "2027-03-06 IN countersign K1 on M1\n"
+            "2027-03-07 JP correct Q1 on M1 base 1 limit 2000.00: 1 120 @ 10.00\n2027-03-08 IN countersign K2 on Q1\n",
+            "-> finding over-act-ceiling K2 amount=120000",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_corrected_is_held_against_the_ceiling_of_who_relies_on_it(
+    party: int, duty: Duty, limit: dict[str, object], text: str, told: str
+) -> None:
+    story = Story(REQUEST + OFFER + text + told, limits={(party, duty): {"currency": "INR", **limit}})
+    folded_in_any_order(story)
+
+
+def test_two_currencies_are_none_under_a_ceiling() -> None:
+    terms = terms_with(currencies={"JP": ("JPY",), "IN": ("INR", "USD")})
+    text = REQUEST + OFFER + DEARER.replace("INR", "USD") + ORDER
+    limits = {(JP, Duty.ORDERING): {"currency": "USD", "per_act": 10**9}}
+    Story(text + "-> finding warrant-currency R1", genesis=genesis_of(terms), limits=limits)
+    Story(text + "-> O1 ordered", genesis=genesis_of(terms))
+
+
+@pytest.mark.parametrize(
+    ("corrected", "by", "counts"),
+    [
+        ("IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 50.00", "ordering", True),
+        ("IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 50.00", "receiving", False),
+        ("IN correct Q1 on D1: 1 90", "receiving", True),
+    ],
+)
+def test_who_only_receives_agrees_to_no_other_price(corrected: str, by: str, counts: bool) -> None:
+    delivered = (
+        ACCEPTANCE + "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-06 JP receive E1 on D1: 1 90 reject 10 SPOILED\n"
+    )
+    story = Story(
+        REQUEST + OFFER + ORDER + (delivered if "D1" in corrected else "")
+        + f"2027-03-07 {corrected}\n2027-03-08 JP countersign K1 on Q1 by {by}"
+    )  # fmt: skip
+    assert ("duty-missing" in story.codes("K1")) is not counts
 
 
 # ---- revocation
