@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
 
 import pytest
@@ -186,6 +187,14 @@ def test_who_followed_one_report_and_then_the_other_can_still_be_read():
 FLIPS = ("leaf_a", "leaf_b", "note_a", "note_b", "path_a", "path_b", "index")
 
 
+def by_somebody_else(note: str) -> str:
+    """Return a note that says the same and names the same key, under a signature that is not that key's."""
+    text, _, line = note.rstrip("\n").rpartition(" ")
+    signature = bytearray(b64decode(line))
+    signature[10] ^= 1
+    return f"{text} {b64encode(signature).decode()}\n"
+
+
 @pytest.mark.parametrize("what", FLIPS)
 def test_evidence_with_anything_changed_is_none(what):
     hq, _, ship, _ = told_apart()
@@ -202,6 +211,7 @@ def test_evidence_with_anything_changed_is_none(what):
             value.replace("\n5\n", "\n6\n") if "\n5\n" in value else value[:-8] + "AAAAAAA\n",
             "",
             value + "x" * 5000,
+            by_somebody_else(value),
         ]
     else:
         bad = [(), value[:-1], (*value, bytes(32)), (bytes(32), *value[1:])]
