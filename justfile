@@ -36,7 +36,7 @@ sbom file="build/sbom.json":
 # are the locks sound (offline), and is anything in them known to be vulnerable (asks the network)
 audit:
     .venv/bin/python -m tools.sbom --check
-    uvx pip-audit --require-hashes --disable-pip -r requirements/run.lock
+    .venv/bin/python -m tools.audit
 
 # train the wire's dictionary again, on the generated corpus (a new dictionary makes new agreements, not old ones)
 dictionary:

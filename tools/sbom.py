@@ -2,7 +2,7 @@
 
 ``--check`` writes nothing and says what is wrong with the locks: something not pinned by hash, from elsewhere than a
 registry, of two versions, or under a licence nobody has looked at. It needs no network; whether a version has become
-known to be vulnerable does, and is asked with ``just audit``. The same locks give the same bytes: no time of day is in
+known to be vulnerable does, and is asked by ``tools.audit``. The same locks give the same bytes: no time of day is in
 it, and its number is a digest of what it is made from.
 """
 
@@ -130,7 +130,7 @@ def problems(run: Path = RUN, test: Path = TEST) -> list[str]:
         for pin in running.values()
         if pin.name not in testing or testing[pin.name].version != pin.version
     ]
-    shipped = {**running, **{name: testing[name] for name in _postgres(testing)}}
+    shipped = _shipped(running, testing)
     for name in shipped:
         if name not in LICENCES:
             found.append(f"{name}: nobody has looked at its licence; add it to LICENCES in tools/sbom.py")
@@ -138,6 +138,15 @@ def problems(run: Path = RUN, test: Path = TEST) -> list[str]:
             found.append(f"{name}: {LICENCES[name]} is not allowed")
     found += [f"{name}: in LICENCES, but no longer in a lock" for name in LICENCES if name not in shipped]
     return found
+
+
+def shipped() -> dict[str, Pin]:
+    """Return every package that a node may run on."""
+    return _shipped(pins(RUN), pins(TEST))
+
+
+def _shipped(running: dict[str, Pin], testing: dict[str, Pin]) -> dict[str, Pin]:
+    return {**running, **{name: testing[name] for name in _postgres(testing)}}
 
 
 def _postgres(testing: dict[str, Pin]) -> list[str]:
@@ -163,7 +172,7 @@ def bill() -> Bom:
     parts |= {name: _part(testing[name], ComponentScope.OPTIONAL) for name in _postgres(testing)}
     for part in (*parts.values(), *_carried()):
         bom.components.add(part)
-    shipped = {**running, **{name: testing[name] for name in _postgres(testing)}}
+    shipped = _shipped(running, testing)
     ours = {f"-r requirements/{name}.in" for name in ("run", "postgres")}
     bom.register_dependency(node, [parts[pin.name] for pin in shipped.values() if ours & set(pin.via)])
     for part in parts.values():
