@@ -27,6 +27,7 @@ FORMAT = "tallystick-evidence-1"
 MARK = canonical.encode([FORMAT])[1:]  # behind the first byte of every evidence file
 SUFFIX = ".evidence"
 EVIDENCE_MAX = 64 * 2**20  # bytes; an order of fifty entries has about 20 kB, with every leaf of its logs some MB
+ACROSS_ORDERS = frozenset({"duplicate-number"})  # findings that compare orders: not told of one, nor in its digest
 _GENESIS_MAX = 64 * 1024
 _LOGS_MAX = 256
 

@@ -721,7 +721,8 @@ _CHECKS = {
     ),
     "evidence-acknowledges-itself": Message("This acknowledgement speaks of its own log."),
     "evidence-acknowledges-more": Message(
-        "This acknowledgement speaks of {size} leaves of log {log}; fewer are signed for here, so it is unchecked."
+        "This acknowledgement speaks of {size} leaves of log {log}; fewer are shown to be signed. So it could not be "
+        "checked, and counts for nothing."
     ),
     "evidence-acknowledged-root-differs": Message(
         "The first {size} leaves of log {log} are not those that were acknowledged here: one of the two was changed."
@@ -737,6 +738,9 @@ _CHECKS = {
     "evidence-reading-differs": Message(
         "By the order of reading this entry would come after {other}, which had seen it."
     ),
+    "evidence-reading-not-agreed": Message(
+        "All leaves are shown, and by them {other} is read at the place at which this entry is told."
+    ),
     "evidence-no-order": Message("The file holds no request of this name, so no order."),
     "evidence-other-profile": Message(
         "The file tells what the entries mean by rules this program does not have ({profile}). Signatures were checked."
@@ -749,17 +753,23 @@ _CHECKS = {
     "evidence-finding-missing": Message("The finding {finding} follows from the entries, and is not told."),
     "evidence-digest-differs": Message("The digest of the order is not the one that follows from the entries."),
     "evidence-leaves-out": Message("This entry is about the order, and what it says was left out."),
+    "evidence-whose-agreement": Message(
+        "Whether this is the agreement you mean. Compare its id with the one both parties signed on paper: {id}"
+    ),
+    "evidence-up-to-heads": Message(
+        "What was signed after the heads shown, and in logs that nobody shown had heard of. Ask the other party for "
+        "its file and compare how many leaves each log has."
+    ),
     "evidence-not-whole": Message(
-        "A file about one order cannot show that nothing was left out of it. Compare it with the partner's, or ask for "
-        "one with every leaf (tallystick prove --whole) or for an export."
+        "That nothing was left out: an entry, a correction, a revoked warrant, a second history of a log. Compare it "
+        "with the other party's file, or ask for one with every leaf (tallystick prove --whole) or for an export."
     ),
     "evidence-not-acknowledged": Message("Nothing here shows that the other side had stored this entry."),
     "evidence-total-not-checked": Message(
         "The warrant of {post} has a total ceiling. Other orders count towards it, so it was not checked."
     ),
     "evidence-crossed": Message(
-        "This entry and {other} were signed before either side had seen the other's. Which is read first is told, not "
-        "shown."
+        "In which order this entry and {other} are read: they were signed before either writer had seen the other's."
     ),
     "courier-gap": Message(
         "The file comes after leaf {needed} of this log; {held} are at hand. Name with --on what it comes on top of."

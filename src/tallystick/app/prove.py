@@ -50,7 +50,7 @@ def prove(desk: Desk, order_id: EntryRef, *, whole: bool = False) -> bytes:
         if whole:
             gathered.show_all()
         acts = sorted((desk.space.entry(ref) for ref in gathered.acts), key=lambda entry: entry.order_key)
-        order_findings = [f for f in record.findings_of(order_id) if f.code not in ACROSS_ORDERS]
+        order_findings = [f for f in record.findings_of(order_id) if f.code not in evidence.ACROSS_ORDERS]
         return evidence.write(
             Evidence(
                 genesis=desk.genesis.bytes,
@@ -66,10 +66,6 @@ def prove(desk: Desk, order_id: EntryRef, *, whole: bool = False) -> bytes:
                 ),
             )
         )
-
-
-ACROSS_ORDERS = frozenset({"duplicate-number"})
-"""Findings that compare orders with each other: they are not about one order alone, nor in its digest."""
 
 
 def file_name(number: str) -> str:

@@ -13,6 +13,8 @@ import hashlib
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as BinasciiError
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -91,6 +93,7 @@ class Checked:
     heads: tuple[HeadShown, ...] = ()
     acts: tuple[ActShown, ...] = ()
     journal: tuple[Transaction, ...] = ()
+    findings: tuple[Finding, ...] = ()
     segments: int = 0
     acknowledgements: int = 0
 
@@ -127,9 +130,10 @@ class _Check:
         heads = [self._check_log(log) for log in evidence.logs]
         self._find_forks()
         self._check_acknowledged()
-        self._place(_Seen(self.contexts, self._counting, problems))
+        seen = _Seen(self.contexts, self._counting, problems)
+        self._place(seen)
         self._check_adoptions()
-        self._check_reading()
+        self._check_reading(seen)
         fold = Fold(self.genesis)
         fold.extend(self.entries.values())
         self._tell_missing(fold)
@@ -151,6 +155,7 @@ class _Check:
             heads=tuple([head for head in heads if head is not None]),
             acts=tuple(self._acts(fold.record)),
             journal=fold.record.ledger.transactions_of(evidence.order_id),
+            findings=_own(fold.record.findings_of(evidence.order_id)),
             segments=self.segments,
             acknowledgements=self.acknowledgements,
         )
@@ -259,10 +264,10 @@ class _Check:
         party = party_of(log)
         if party >= len(self.genesis.parties):
             return None
-        if log < PARTIES_MAX:
-            return self.genesis.parties[party].root_key
         grant = self.entries.get(EntryRef(party, grant_of(log)))
         key = grant.body.key if grant is not None and isinstance(grant.body, Grant) else None
+        if log < PARTIES_MAX:
+            key = self.genesis.parties[party].root_key
         return key if key is not None and key_is_acceptable(key) else None
 
     def _post(self, ref: EntryRef) -> str:
@@ -297,9 +302,14 @@ class _Check:
                 self.problems.fault("after-fork", f"log {log}", log=log, size=cut.stands)
 
     def _counting(self, sight: Sight) -> int:
-        """Return how many leaves of the log a sight counts for (docs/spec/log.md, rule 21)."""
-        cut = self.cuts.get(sight.log)
-        return sight.size if cut is None or sight.size <= cut.at or self._fits(sight) else cut.at
+        """Return how many leaves of the log a sight counts for: none, where the file does not show that it fits.
+
+        Of the other history of a forked log it counts for what both share (docs/spec/log.md, rule 21).
+        """
+        if self._fits(sight):
+            return sight.size
+        cut, tree = self.cuts.get(sight.log), self.trees.get(sight.log)
+        return min(cut.at, tree.size) if cut is not None and tree is not None and sight.size > cut.at else 0
 
     def _fits(self, sight: Sight) -> bool:
         tree = self.trees.get(sight.log)
@@ -314,15 +324,16 @@ class _Check:
                     tree = self.trees.get(sight.log)
                     if sight.log == log:
                         self.problems.fault("evidence-acknowledges-itself", where)
-                    elif tree is None or not 0 < sight.size <= tree.size:
-                        if sight.log in self.sizes:
-                            self.problems.limit("evidence-acknowledges-more", where, log=sight.log, size=sight.size)
-                    elif not self._fits(sight) and sight.log in self.cuts and sight.size > self.cuts[sight.log].at:
-                        self.problems.limit("evidence-other-history", where, log=sight.log)
-                    elif not self._fits(sight):
-                        self.problems.fault("evidence-acknowledged-root-differs", where, log=sight.log, size=sight.size)
-                    else:
+                    elif tree is None:
+                        continue  # of that log nothing is shown, or its own faults are told
+                    elif self._fits(sight):
                         self.acknowledgements += 1
+                    elif sight.log in self.cuts and sight.size > self.cuts[sight.log].at:
+                        self.problems.limit("evidence-other-history", where, log=sight.log)
+                    elif sight.size > tree.size:
+                        self.problems.doubt("evidence-acknowledges-more", where, log=sight.log, size=sight.size)
+                    else:
+                        self.problems.fault("evidence-acknowledged-root-differs", where, log=sight.log, size=sight.size)
 
     def _check_adoptions(self) -> None:
         for party, member in enumerate(self.genesis.parties):
@@ -347,8 +358,11 @@ class _Check:
             object.__setattr__(entry, "lamport", places.get(ref, last))
             object.__setattr__(entry, "seen", seen.at(ref.log, ref.index))
 
-    def _check_reading(self) -> None:
-        """The order told must be one of all entries shown, each once, each after those its writer had seen."""
+    def _check_reading(self, seen: _Seen) -> None:
+        """The order told must be one of all entries shown, each once, each after those its writer had seen.
+
+        Where every leaf is shown it can be worked out, and must be the one that everybody reads.
+        """
         reading = self.evidence.told.reading
         if len(set(reading)) != len(reading) or set(reading) != self.entries.keys():
             self.problems.fault("evidence-reading-names")
@@ -362,6 +376,12 @@ class _Check:
             for log, size in [*entry.seen.items(), (ref.log, ref.index + 1)]:
                 if log not in furthest or size - 1 > furthest[log].index:
                     furthest[log] = EntryRef(log, size - 1)
+        if self._shows_every_leaf():
+            agreed = sorted(reading, key=lambda ref: (seen.lamport(ref.log, ref.index), ref))
+            for ref, other in zip(reading, agreed, strict=True):
+                if ref != other:
+                    self.problems.fault("evidence-reading-not-agreed", str(ref), other=str(other))
+                    break
 
     # ---- meaning
 
@@ -379,7 +399,7 @@ class _Check:
             line = None if line is None else line._replace(order_id=order_id)  # noqa: PLW2901
             if line != other:
                 differ("evidence-journal-differs", f"journal {number}", told=_line(line), found=_line(other))
-        own = [f for f in record.findings_of(order_id) if f.code != "duplicate-number"]
+        own = _own(record.findings_of(order_id))
         findings = [Finding(f.code, f.entry, order_id, f.facts) for f in told.findings]
         for finding in findings:
             if finding not in own:
@@ -415,7 +435,7 @@ class _Check:
             for log, contexts in self.contexts.items()
             if party_of(log) != party_of(ref.log)
             for index, leaf in contexts
-            if any(sight.log == ref.log and sight.size > ref.index for sight in leaf.sights)
+            if any(sight.log == ref.log and self._counting(sight) > ref.index for sight in leaf.sights)
         ]
         return min(found)[1] if found else None
 
@@ -443,6 +463,8 @@ class _Check:
             for shown in log.leaves:
                 if isinstance(shown.read, ActLeaf) and shown.segments is None and shown.read.obj in names:
                     problems.fault("evidence-leaves-out", f"{log.log}.{shown.index}")
+        problems.limit("evidence-whose-agreement", id=self.genesis.space_id.hex())
+        problems.limit("evidence-up-to-heads")
         if not self._is_whole():
             problems.limit("evidence-not-whole")
         for entry in entries:
@@ -455,12 +477,18 @@ class _Check:
             grant = self.entries.get(EntryRef(party, who))
             if grant is not None and isinstance(grant.body, Grant) and grant.body.total is not None:
                 problems.limit("evidence-total-not-checked", str(grant.ref), post=grant.body.post)
-        for one, other in _crossing(entries):
+        for one, other in () if self._shows_every_leaf() else _crossing(entries):
             problems.limit("evidence-crossed", str(other.ref), other=str(one.ref))
 
-    def _is_whole(self) -> bool:
+    def _shows_every_leaf(self) -> bool:
+        """Whether every leaf is shown of every log, up to its head, and no leaf speaks of more."""
         shown = {log.log: len(log.leaves) for log in self.evidence.logs}
-        named = {s.log for contexts in self.contexts.values() for _, leaf in contexts for s in leaf.sights}
+        named = (sight for contexts in self.contexts.values() for _, leaf in contexts for sight in leaf.sights)
+        return shown == self.sizes and all(
+            sight.size <= self.sizes.get(sight.log, 0) or sight.log in self.cuts for sight in named
+        )
+
+    def _is_whole(self) -> bool:
         hidden = any(  # a revocation, an erasure or a fork is about no order, and may change this one
             leaf.segments is None
             and isinstance(leaf.read, ActLeaf)
@@ -468,7 +496,7 @@ class _Check:
             for log in self.evidence.logs
             for leaf in log.leaves
         )
-        return shown == self.sizes and named <= shown.keys() and not hidden
+        return self._shows_every_leaf() and not hidden
 
 
 class _Seen:
@@ -482,42 +510,58 @@ class _Seen:
     ) -> None:
         """``counting`` tells how many leaves of its log a sight counts for."""
         self._counting = counting
-        self._after: dict[int, list[tuple[int, dict[int, int]]]] = {log: [] for log in contexts}
-        todo = {log: list(found) for log, found in contexts.items()}
+        self._at: dict[int, list[int]] = {log: [] for log in contexts}  # of each log, the contexts done
+        self._after: dict[int, list[tuple[dict[int, int], int]]] = {log: [] for log in contexts}
+        todo = {log: deque(found) for log, found in contexts.items()}
         moved = True
         while moved:
             moved = False
             for log, found in sorted(todo.items()):
                 while found and self._is_ready(found[0][1], todo):
-                    index, leaf = found.pop(0)
-                    self._after[log].append((index, self._join(log, leaf)))
+                    index, leaf = found.popleft()
+                    after = self._join(log, index, leaf)
+                    self._at[log].append(index)
+                    self._after[log].append(after)
                     moved = True
         for log, found in sorted(todo.items()):
             if found:
                 problems.fault("evidence-seen-in-circle", f"{log}.{found[0][0]}")
 
-    def _is_ready(self, leaf: CtxLeaf, todo: Mapping[int, list[tuple[int, CtxLeaf]]]) -> bool:
+    def _is_ready(self, leaf: CtxLeaf, todo: Mapping[int, deque[tuple[int, CtxLeaf]]]) -> bool:
         """Return whether all contexts before those that ``leaf`` names are done."""
         waiting = ((todo.get(sight.log), self._counting(sight)) for sight in leaf.sights)
         return all(not found or found[0][0] >= size for found, size in waiting)
 
-    def _join(self, log: int, leaf: CtxLeaf) -> dict[int, int]:
-        seen = dict(self._after[log][-1][1]) if self._after[log] else {}
+    def _join(self, log: int, index: int, leaf: CtxLeaf) -> tuple[dict[int, int], int]:
+        """Return what the context ``leaf`` had seen, and its Lamport number."""
+        seen = dict(self.at(log, index))
+        number = self.lamport(log, index - 1) if index else 0
         for sight in leaf.sights:
             counts = self._counting(sight)
+            if counts:
+                number = max(number, self.lamport(sight.log, counts - 1))
             for other, size in [(sight.log, counts), *self.at(sight.log, counts - 1).items()]:
                 seen[other] = max(seen.get(other, 0), size)
         seen.pop(log, None)
-        return seen
+        return seen, number + 1
+
+    def _place(self, log: int, index: int) -> int:
+        return bisect_right(self._at.get(log, ()), index) - 1
 
     def at(self, log: int, index: int) -> Mapping[int, int]:
         """Return how many leaves of each other log the leaf at ``index`` is shown to have seen."""
-        found: Mapping[int, int] = {}
-        for at, seen in self._after.get(log, ()):
-            if at > index:
-                break
-            found = seen
-        return found
+        place = self._place(log, index)
+        return self._after[log][place][0] if place >= 0 else {}
+
+    def lamport(self, log: int, index: int) -> int:
+        """Return the Lamport number of a leaf (docs/spec/log.md, rule 15), if every leaf before it is shown."""
+        place = self._place(log, index)
+        return self._after[log][place][1] + index - self._at[log][place] if place >= 0 else index + 1
+
+
+def _own(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the findings of one order without those that compare it with others."""
+    return tuple([finding for finding in findings if finding.code not in files.ACROSS_ORDERS])
 
 
 def _read_note(note: str) -> Checkpoint | None:
@@ -552,6 +596,6 @@ def _crossing(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
     """Yield neighbours in the reading whose writers had not seen each other's: their order is told, not shown."""
     last: Entry | None = None
     for entry in entries:
-        if last is not None and last.party != entry.party and not entry.had_seen(last.ref):
+        if last is not None and not entry.had_seen(last.ref):
             yield last, entry
         last = entry

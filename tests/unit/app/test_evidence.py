@@ -3,8 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from tests.evidence import after_a_fork, after_an_erasure, changed, forked_desk, leaf_of, log_of, s1, s1_evidence
-from tests.nodes import agreed, delivered, paired, received
+from tests.evidence import (
+    after_a_fork,
+    after_an_erasure,
+    changed,
+    forked_desk,
+    leaf_of,
+    log_of,
+    rewritten,
+    s1,
+    s1_evidence,
+    signed_again,
+    told_anew,
+)
+from tests.nodes import agreed, delivered, offered, paired, received
 
 from tallystick.app import evidence, prove, verify_evidence
 from tallystick.app.report import Verdict, Weight
@@ -20,6 +32,8 @@ def codes(data, weight=Weight.FAULT):
     return [(problem.code, problem.where) for problem in check(data).problems if problem.weight is weight]
 
 
+ALWAYS = ["evidence-whose-agreement", "evidence-up-to-heads"]  # limits that no file is without
+
 # ---- what holds
 
 
@@ -28,7 +42,7 @@ def test_the_evidence_of_an_order_holds_and_tells_its_story():
     record = s1().director.desk("JP").record
     order_id = s1().refs["request"]
     assert found.verdict is Verdict.HOLDS
-    assert [problem.code for problem in found.problems] == ["evidence-not-whole"]
+    assert [problem.code for problem in found.problems] == [*ALWAYS, "evidence-not-whole"]
     assert found.order == record.orders[order_id]
     assert found.order.state is OrderState.CLOSED
     assert found.journal == record.ledger.transactions_of(order_id)
@@ -49,7 +63,7 @@ def test_a_file_is_read_to_what_it_was_written_from():
 
 def test_a_whole_file_shows_every_leaf_and_leaves_nothing_out():
     found = check(s1_evidence(whole=True))
-    assert (found.verdict, found.problems) == (Verdict.HOLDS, ())
+    assert (found.verdict, [problem.code for problem in found.problems]) == (Verdict.HOLDS, ALWAYS)
     assert all(head.shown == head.size for head in found.heads)
 
 
@@ -145,6 +159,59 @@ def test_no_epoch_key_is_in_it():
         keys = desk.store.load(desk.id).epoch_keys.values()
         assert keys
         assert not any(key in s1_evidence(whole=True) for key in keys)
+
+
+# ---- what parties do with their own keys
+
+
+def test_what_the_partner_acknowledged_cannot_be_rewritten_by_showing_less_of_it(tmp_path):
+    """India signs its log again up to before the leaf that Japan named, with another price in its offer."""
+    director = paired(tmp_path)
+    offer = offered(director)
+    offered(director)
+    order = director.order(offer, "JP", bill_to="Fleet accounts")
+    director.exchange()
+    japan = director.desk("JP")
+    value = canonical.decode(prove.prove(japan, japan.record.subject_of(offer), whole=True))
+    rewritten(leaf_of(value, *offer), lambda core: core[6][0].__setitem__(2, core[6][0][2] * 2))
+    known = japan.space.seen(order)[offer.log]
+    signed_again(director.desk("IN"), value, offer.log, known - 1)
+    found = check(told_anew(value))
+    assert found.verdict is not Verdict.HOLDS
+    assert "evidence-acknowledges-more" in [p.code for p in found.problems if p.weight is Weight.DOUBT]
+
+
+def crossed(folder):
+    """Return Japan's desk, and two acts on one order that crossed: India's delivery and Japan's cancellation."""
+    director = paired(folder)
+    accepted = agreed(director)
+    director.exchange()
+    delivery = delivered(director, accepted)
+    cancellation = director.act("JP", Kind.CANCELLATION, accepted, reason="no-longer-needed")
+    director.exchange()
+    director.exchange()
+    return director.desk("JP"), delivery, cancellation
+
+
+def test_what_crossed_is_told_and_a_whole_file_shows_what_is_read_first(tmp_path):
+    desk, delivery, cancellation = crossed(tmp_path)
+    order_id = desk.record.subject_of(delivery)
+    first, second = sorted((delivery, cancellation), key=lambda ref: desk.space.entry(ref).order_key)
+    part, whole = prove.prove(desk, order_id), prove.prove(desk, order_id, whole=True)
+    assert ("evidence-crossed", str(second)) in codes(part, Weight.LIMIT)
+    assert "evidence-crossed" not in [code for code, _ in codes(whole, Weight.LIMIT)]
+
+    def other_way_round(value):
+        reading = value[4][1]
+        one, other = reading.index([*first]), reading.index([*second])
+        reading[one], reading[other] = reading[other], reading[one]
+
+    for data, verdict, faults in ((part, Verdict.HOLDS, []), (whole, Verdict.DOES_NOT_HOLD, [str(second)])):
+        value = canonical.decode(data)
+        other_way_round(value)
+        found = check(told_anew(value))
+        assert found.verdict is verdict
+        assert [p.where for p in found.problems if p.code == "evidence-reading-not-agreed"] == faults
 
 
 # ---- what does not
@@ -319,7 +386,7 @@ def test_contexts_that_see_each_other_end_the_check():
             row[1] = canonical.encode(leaf)
 
     found = codes(changed(s1_evidence(), circle))
-    assert "evidence-seen-in-circle" in {code for code, _ in found}
+    assert "evidence-acknowledged-root-differs" in {code for code, _ in found}
 
 
 MALFORMED = {

@@ -1,0 +1,156 @@
+"""The auditor's page and the program say the same of every evidence file: honest ones, and those all parties forged.
+
+Whole simulated worlds, with officers who act outside the rules, late entries, erasures, revocations and forks, give the
+honest ones. The forged ones fit together down to the last hash and signature, and say something else: what each of the
+two then reads from the entries is compared code by code and place by place.
+"""
+
+from base64 import b64encode
+from random import Random
+
+import pytest
+from simulation.world import World
+from tests.browser.stage import browser
+from tests.evidence import corrected, made_to_fit, rewritten, s1, told_anew
+from tests.needs import needs_chromium
+from tools import auditor
+
+from tallystick.app.prove import prove
+from tallystick.app.verify_evidence import check
+from tallystick.core import canonical
+
+pytestmark = [pytest.mark.browser, needs_chromium]
+
+WORLDS = (4, 40)  # the first has a fork; together they make some ninety files in seconds
+FORGED = 60
+BIG = 2**53 - 1
+
+JUDGE = """async packed => {
+  const told = [];
+  for (const text of packed) {
+    const {problems} = await tallystick.checkEvidence(Uint8Array.from(atob(text), c => c.charCodeAt(0)));
+    told.push([problems.verdict, problems.found.map(one => [one.weight, one.code, one.where])]);
+  }
+  return told; }"""
+
+
+@pytest.fixture(scope="module")
+def judge():
+    with browser() as chromium:
+        page = chromium.new_page()
+        page.goto(auditor.PAGE.as_uri())
+        yield lambda files: page.evaluate(JUDGE, [b64encode(data).decode() for data in files])
+
+
+def agreed(judge, files):
+    """Judge ``files`` with both; return the verdicts, on which and on every problem they must agree."""
+    verdicts = []
+    for name, (verdict, found) in zip(files, judge(files.values()), strict=True):
+        ours = check(files[name])
+        problems = sorted((problem.weight.value, problem.code, problem.where) for problem in ours.problems)
+        assert (verdict, sorted(map(tuple, found))) == (ours.verdict.value, problems), name
+        verdicts.append(verdict)
+    return verdicts
+
+
+class Proving(World):
+    """A world in which every node proves every order in the end, in part and whole."""
+
+    def _told(self):
+        self.files = {}
+        for seat in self.seats.values():
+            desk = seat.desk
+            for order_id in desk.record.orders:
+                for whole in (False, True):
+                    self.files[seat.name, order_id, whole] = prove(desk, order_id, whole=whole)
+        return super()._told()
+
+
+@pytest.mark.parametrize("seed", WORLDS)
+def test_whatever_honest_nodes_prove_holds_in_both(judge, seed):
+    world = Proving(seed)
+    world.run()
+    assert len(world.files) > 20
+    assert set(agreed(judge, world.files)) == {"holds"}
+
+
+# ---- forged by all parties together
+
+
+def nudged(value, dice):
+    """Return a value much like ``value``."""
+    if type(value) is int:
+        return dice.choice([value + 1, value - 1, value * 2, value + 1000, 0, 1, 2, 99, -1, BIG, BIG + 1])
+    if type(value) is str:
+        return dice.choice(["", "INR", "JPY", "KGM", "L15", "AMMO", "a", "x" * 201, value + "x"])
+    if type(value) is bytes:
+        return dice.choice([b"", bytes(32), value[:-1], value[:-1] + b"x"])
+    if type(value) is list and value:
+        value = list(value)
+        at = dice.randrange(len(value))
+        if dice.random() < 0.1:
+            return dice.choice([[*value, value[0]], value[:at] + value[at + 1 :]])
+        value[at] = nudged(value[at], dice)
+        return value
+    return dice.choice([None, 0, 1, [17, 3], [3], bytes(32)])
+
+
+def another_core(row, dice, acts):
+    rewritten(row, lambda core: core.__setitem__(slice(None), nudged(list(core), dice)))
+
+
+def another_time(row, dice, acts):
+    leaf = canonical.decode(row[1])
+    leaf[1] = max(0, leaf[1] + dice.choice([-86_400 * 400, 86_400 * 400, -3_600, 3_600, -86_400]))
+    row[1] = canonical.encode(leaf)
+
+
+def another_object(row, dice, acts):
+    leaf, (log, other) = canonical.decode(row[1]), dice.choice(acts)
+    leaf[2] = [log, other[0]]
+    row[1] = canonical.encode(leaf)
+
+
+def another_kind(row, dice, acts):
+    leaf = canonical.decode(row[1])
+    leaf[0] = dice.choice([*range(1, 24), 64, 65, 66, 68, 69, 99])
+    row[1] = canonical.encode(leaf)
+
+
+def as_another_said(row, dice, acts):
+    """Let it be of the kind of another act, and say what that says."""
+    other = dice.choice(acts)[1]
+    leaf = canonical.decode(row[1])
+    leaf[0] = canonical.decode(other[1])[0]
+    row[1] = canonical.encode(leaf)
+    rewritten(row, lambda core: core.__setitem__(slice(None), canonical.decode(other[2][0][1])))
+
+
+CHANGES = [another_core] * 8 + [another_time, another_object, another_kind, as_another_said]
+
+
+def forged(data, desks, dice):
+    """Return a whole file with one to three acts changed, all fitting, telling what was true before and what is now."""
+    value = canonical.decode(data)
+    acts = [(row[0], leaf) for row in value[3] for leaf in row[2] if len(leaf) == 3]
+    for _ in range(dice.choice([1, 1, 2, 3])):
+        row = dice.choice([leaf for log, leaf in acts if log >= 16] if dice.random() < 0.75 else [x for _, x in acts])
+        dice.choice(CHANGES)(row, dice, acts)
+    made_to_fit(value, desks)
+    yield canonical.encode(value)
+    if check(canonical.encode(value)).order is not None:
+        yield told_anew(value)
+
+
+def test_what_all_parties_forged_is_read_alike_by_both(judge, tmp_path):
+    dice = Random("forged")
+    story, late = s1(), corrected(tmp_path)
+    sources = [(story.director, story.refs["request"]), (late, *late.desk("JP").record.orders)]
+    files = {}
+    for number in range(FORGED):
+        director, order_id = dice.choice(sources)
+        desks = [director.desk("JP"), director.desk("IN")]
+        for kind, data in enumerate(forged(prove(desks[0], order_id, whole=True), desks, dice)):
+            files[number, kind] = data
+    verdicts = agreed(judge, files)
+    assert set(verdicts) >= {"holds", "does-not-hold"}
