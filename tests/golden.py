@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from tallystick.core.entries import (
     ReceiptLine,
     Request,
     RequestLine,
+    from_array,
     to_array,
 )
 from tallystick.core.findings import Finding
@@ -250,6 +252,22 @@ def told_entry(entry: Entry) -> dict[str, Any]:
         "lamport": entry.lamport, "seen": sorted(entry.seen.items()),
         "core": canonical.encode_trusted(to_array(entry.body)).hex(),
     }  # fmt: skip
+
+
+def read_entry(told: dict[str, Any]) -> Entry:
+    core = bytes.fromhex(told["core"])
+    body = from_array(told["kind"], canonical.decode(core))
+    obj = EntryRef.parse(told["obj"]) if told["obj"] else None
+    return Entry(
+        EntryRef.parse(told["name"]), told["kind"], told["t"], obj, body, None, told["lamport"],
+        dict(told["seen"]), sha256(core).digest(),
+    )  # fmt: skip
+
+
+def vector_orders() -> list[list[Entry]]:
+    """Return the entries of each order in the file."""
+    kept = json.loads((VECTORS / "orders.json").read_text("utf-8"))
+    return [[read_entry(told) for told in row["entries"]] for row in kept["orders"]]
 
 
 FILES = {"record.json": record_vectors, "ed25519.json": ed25519_vectors, "orders.json": order_vectors}

@@ -134,7 +134,8 @@ def _invoice_clocks(order: OrderView, terms: Terms) -> Iterator[Clock]:
         if delivery.receipt is None or delivery.received_on is None or not _worth(delivery):
             continue
         billed_on = [invoice.issued_on for invoice in order.invoices if delivery.receipt in invoice.receipts]
-        nothing_left = not any(line.unbilled for line in order.lines)
+        billable = {part.line for part in delivery.lines if part.amount}
+        nothing_left = not any(line.unbilled for line in order.lines if line.line in billable)
         done_on = min(billed_on) if billed_on else (delivery.received_on if nothing_left else None)
         due_on = add_days(delivery.received_on, terms.invoice_within_days)
         amount = _worth(delivery) if done_on is None else 0

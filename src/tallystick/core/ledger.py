@@ -157,7 +157,7 @@ class Ledger:
     @cached_property
     def _balances(self) -> Mapping[tuple[str, str], int]:
         balances: dict[tuple[str, str], int] = {}
-        for (rule, provider, receiver, commodity), amount in sorted(self._tallies.items()):
+        for (rule, provider, receiver, commodity), amount in self._tallies.items():
             for _party, account, sign in legs(rule, provider, receiver):
                 key = (account, commodity)
                 balances[key] = balances.get(key, 0) + sign * amount

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.cast import IN, JP, at
+from tests.cast import GENESIS, IN, JP, at, staffed
+from tests.golden import vector_orders
 from tests.scenario import Story
 
 from tallystick.core.agreement import JAPAN_INDIA as TERMS
@@ -14,6 +15,7 @@ from tallystick.core.due import (
     PAST_DUE_BUCKETS,
     UNBILLED_BUCKETS,
     AgeingRow,
+    ClockKind,
     ageing,
     bucket,
     clocks,
@@ -21,6 +23,7 @@ from tallystick.core.due import (
     overlays,
     state_on,
 )
+from tallystick.core.fold import Fold
 from tallystick.core.ledger import ItemState
 from tallystick.core.orders import OrderState
 
@@ -116,6 +119,92 @@ def test_money_settles_the_oldest_delivery_first() -> None:
         + "2027-03-12 IN invoice I1 on A1 for E1 E2\n2027-04-01 IN funds N1 on I1 500.00\n"
     )
     assert [t[3:] for t in told(text) if t[0] == "settlement"] == [("2027-04-01", 0), (None, 50_000)]
+
+
+TWO_LINES = (
+    AGREED.replace('provisions"\n', 'provisions"; 2 WATR 10 TNE "potable water"\n')
+    .replace("@ 10.00", "@ 10.00; 2 10 @ 50.00")
+    + "2027-02-18 IN deliver D1 on A1: 1 40; 2 4\n2027-02-18 JP receive E1 on D1\n"
+    + "2027-02-20 IN deliver D2 on A1: 1 60\n2027-02-20 JP receive E2 on D2\n"
+    + "2027-02-22 IN deliver D3 on A1: 2 6\n"
+)  # fmt: skip
+COUNTED = TWO_LINES + "2027-02-23 JP receive E3 on D3\n"
+
+
+def of_kind(text: str, *kinds: str) -> list[tuple[str | None, int]]:
+    return [(done_on, amount) for kind, _, _, done_on, amount in told(text) if kind in kinds]
+
+
+def test_what_was_asked_for_has_come_when_every_line_has() -> None:
+    assert of_kind(TWO_LINES.replace("; 2 4\n", "\n").replace(": 2 6\n", ": 2 9\n"), "need") == [(None, 0)]
+    assert of_kind(TWO_LINES, "need") == [("2027-02-22", 0)]
+
+
+def test_money_and_credit_are_shared_out_line_by_line() -> None:
+    """The deliveries are worth 400 and 200, 600, and 300; money goes to the lines in their order."""
+    billed = COUNTED + "2027-03-12 IN invoice I1 on A1 for E1 E2 E3\n"
+    assert of_kind(billed, "settlement") == [(None, 60_000), (None, 60_000), (None, 30_000)]
+    paid = billed + "2027-04-01 IN funds N1 on I1 700.00\n"
+    assert of_kind(paid, "settlement") == [(None, 20_000), (None, 30_000), (None, 30_000)]
+    credited = paid + "2027-04-03 IN credit N2 on I1: 2 250.00\n"
+    assert of_kind(credited, "settlement") == [("2027-04-03", 0), (None, 30_000), (None, 25_000)]
+    assert of_kind(credited, "payment") == [(None, 55_000)]
+    rise = credited + "2027-05-10 IN resolve S1 on E1: 1 adjusted 50.00\n2027-05-11 JP countersign on S1\n"
+    assert of_kind(rise, "settlement") == [("2027-04-03", 0), (None, 35_000), (None, 25_000)]
+
+
+def test_a_delivery_is_settled_by_the_invoices_that_name_its_receipt() -> None:
+    billed = (
+        COUNTED
+        + "2027-03-12 IN invoice I1 on A1 for E1 E2: 1 1000.00; 2 200.00\n2027-03-14 IN invoice I2 on A1 for E3\n"
+    )
+    paid = billed + "2027-04-05 IN funds N1 on I1 1200.00\n2027-04-20 IN funds N2 on I2 300.00\n"
+    assert of_kind(paid, "settlement") == [("2027-04-05", 0), ("2027-04-05", 0), ("2027-04-20", 0)]
+    twice = COUNTED + (
+        "2027-03-12 IN invoice I1 on A1 for E1: 1 400.00\n2027-03-14 IN invoice I2 on A1 for E1 E2 E3\n"
+        "2027-04-20 IN funds N1 on I1 400.00\n2027-04-05 IN funds N2 on I2 1100.00\n"
+    )
+    assert of_kind(twice, "settlement") == [("2027-04-20", 0), ("2027-04-05", 0), ("2027-04-05", 0)]
+    assert of_kind(twice, "invoice") == [("2027-03-12", 0), ("2027-03-14", 0), ("2027-03-14", 0)]
+
+
+def test_what_is_worth_nothing_any_more_need_not_be_billed_whatever_else_must() -> None:
+    nothing = "2027-02-24 IN resolve S1 on E2: 1 adjusted -1000.00\n2027-02-25 JP countersign on S1\n"
+    assert of_kind(COUNTED + nothing, "invoice") == [(None, 60_000), ("2027-02-20", 0), (None, 30_000)]
+
+
+def test_the_latest_is_told_first_and_of_the_same_day_the_earlier_document() -> None:
+    story = Story(TWO_LINES.replace("2027-02-20 JP receive E2 on D2\n", ""))
+    names = [(o.code, story.name_of(o.ref)) for o in overlays(story.order(), TERMS, parse_day("2027-03-25"))]
+    assert names == [
+        ("RECEIPT_LATE", "D2"), ("RECEIPT_LATE", "D3"), ("RECEIPT_ESCALATED", "D2"), ("RECEIPT_ESCALATED", "D3"),
+        ("LATE_INVOICE", "E1"),
+    ]  # fmt: skip
+    same = Story(TWO_LINES.replace("2027-02-20 JP receive E2 on D2\n", "").replace("02-22 IN", "02-20 IN"))
+    late_on = [(o.code, same.name_of(o.ref)) for o in overlays(same.order(), TERMS, parse_day("2027-03-18"))]
+    assert late_on == [
+        ("RECEIPT_LATE", "D2"), ("RECEIPT_LATE", "D3"), ("RECEIPT_ESCALATED", "D2"), ("RECEIPT_ESCALATED", "D3"),
+        ("DUE_SOON", "E1"),
+    ]  # fmt: skip
+
+
+def test_deadlines_are_about_what_is_open_in_every_order_of_the_vectors() -> None:
+    """After each entry: the treaty's deadlines come to what the lines owe, and one runs while something is open."""
+    for entries in vector_orders():
+        fold = Fold(GENESIS)
+        fold.extend(staffed().entries)
+        for entry in entries:
+            fold.extend([entry])
+            (order,) = fold.record.orders.values()
+            running = clocks(order, TERMS)
+            settlement = [clock for clock in running if clock.kind is ClockKind.SETTLEMENT]
+            owed = [max(0, line.accrued - line.settled - line.credited) for line in order.lines]
+            assert sum(clock.amount for clock in settlement) == sum(owed), order.number
+            assert all((clock.done_on is None) is (clock.amount > 0) for clock in settlement)
+            payment = [clock for clock in running if clock.kind is ClockKind.PAYMENT]
+            assert sum(clock.amount for clock in payment) == order.open_amount - sum(ln.unbilled for ln in order.lines)
+            assert all((clock.done_on is None) is (clock.amount > 0) for clock in payment)
+            assert all(clock.base_on <= clock.due_on for clock in running if clock.kind is not ClockKind.NEED)
 
 
 def test_what_is_not_worth_anything_has_no_deadline() -> None:

@@ -3,6 +3,8 @@
 # ruff: noqa: E501 (a line of a story is one line)
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.cast import CODES, IN, JP
 from tests.scenario import Story
@@ -110,6 +112,186 @@ def awaited(lines: int) -> list[tuple[str, str, str]]:
 )
 def test_what_an_order_waits_for(lines: int, expected: list[tuple[str, str, str]]) -> None:
     assert awaited(lines) == expected
+
+
+OFFERED = """
+2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions" ±50; 2 WATR 10 TNE "potable water"
+    + IN decline O1; IN offer O1*; JP withdrawal O1
+2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00; 2 10 @ 50.00
+    + IN offer O1; IN withdrawal F1; JP order F1*
+    - IN offer O1*
+2027-03-03 JP order R1 on F1 limit 2000.00
+    + IN acceptance R1*
+    - IN withdrawal F1; JP order F1*
+2027-03-04 IN accept A1 on R1
+    + IN amendment A1; IN cancellation A1; IN delivery A1*; JP amendment A1; JP cancellation A1
+    - IN acceptance R1*; IN decline O1; IN offer O1; JP withdrawal O1
+2027-03-05 JP amend M1 on A1 limit 3000.00: 1 100 @ 10.00; 2 10 @ 50.00
+    + IN countersign M1*
+2027-03-05 IN deliver D1 on A1: 1 96
+    + JP receipt D1*
+2027-03-05 JP cancel K1 on A1
+    + IN countersign K1*
+2027-03-06 IN deliver D2 on A1: 2 10
+    + IN delivery A1; JP receipt D2*
+    - IN delivery A1*
+2027-03-06 JP receive E1 on D1: 1 90 refused 6 spoiled
+    + IN discrepancy E1; IN invoice A1*; IN resolution E1*; JP discrepancy E1; JP resolution E1*
+    - JP receipt D1*
+2027-03-06 JP receive E2 on D2
+    + IN discrepancy E2; JP discrepancy E2
+    - IN cancellation A1; IN countersign K1*; JP cancellation A1; JP receipt D2*
+2027-03-07 JP report P1 on E2: 2 1 damaged
+    + IN resolution P1*; JP resolution P1*
+2027-03-07 IN resolve S1 on E1: 1 no-charge
+    + IN resolution E1; JP countersign S1*; JP resolution E1
+    - IN resolution E1*; JP resolution E1*
+2027-03-07 IN resolve S2 on P1: 2 no-charge -50.00
+    + IN resolution P1; JP countersign S2*; JP resolution P1
+    - IN resolution P1*; JP resolution P1*
+2027-03-08 JP countersign C1 on S1
+    - IN resolution E1; JP countersign S1*; JP resolution E1
+2027-03-08 IN invoice I1 on A1 for E1: 1 900.00
+    + IN credit-note I1; IN funds-received I1; JP invoice-accepted I1*; JP invoice-disputed I1; JP payment-advice I1
+2027-03-09 JP dispute Z1 on I1: 1 100.00
+    + IN resolution Z1*; JP invoice-accepted I1; JP resolution Z1*
+    - JP invoice-accepted I1*
+2027-03-10 IN invoice I2 on A1 for E2: 2 500.00
+    + IN credit-note I2; IN funds-received I2; JP invoice-accepted I2*; JP invoice-disputed I2; JP payment-advice I2
+    - IN invoice A1*
+2027-03-10 JP countersign C2 on S2
+    + IN credit-note I2*
+    - IN credit-note I2; IN resolution P1; JP countersign S2*; JP resolution P1
+2027-03-11 IN credit N1 on I2: 2 50.00
+    + IN credit-note I2
+    - IN credit-note I2*
+2027-03-12 JP advise B1 on I2 200.00
+    + IN funds-received I2*
+    - IN funds-received I2
+2027-03-13 IN funds G1 on I2 190.00 charges 10.00
+    + IN funds-received I2; JP invoice-accepted I2
+    - IN funds-received I2*; JP invoice-accepted I2*
+2027-03-14 JP accept-invoice K2 on I2
+    + JP payment-advice I2*
+    - JP invoice-accepted I2; JP invoice-disputed I2; JP payment-advice I2
+2027-03-15 JP advise B2 on I2 260.00
+    + IN funds-received I2*; JP payment-advice I2
+    - IN funds-received I2; JP payment-advice I2*
+2027-03-16 IN funds G2 on I2 260.00
+    - IN funds-received I2*; JP payment-advice I2
+2027-03-17 JP accept-invoice K3 on I1
+    + JP payment-advice I1*
+    - IN resolution Z1*; JP invoice-accepted I1; JP invoice-disputed I1; JP payment-advice I1; JP resolution Z1*
+2027-03-18 JP advise B3 on I1 1000.00
+    + IN funds-received I1*; JP payment-advice I1
+    - IN funds-received I1; JP payment-advice I1*
+2027-03-19 IN correct Q1 on I1 for E1: 1 880.00
+    + JP countersign Q1*
+2027-03-20 JP countersign C3 on Q1
+    + IN invoice A1*
+    - JP countersign Q1*
+2027-03-21 IN invoice I3 on A1 for E1: 1 20.00
+    + IN credit-note I3; IN funds-received I3; JP invoice-accepted I3*; JP invoice-disputed I3; JP payment-advice I3
+    - IN invoice A1*
+2027-03-22 IN funds G3 on I1 880.00
+    - IN funds-received I1*; JP payment-advice I1
+2027-03-23 IN funds G4 on I3 20.00
+    + IN close A1*; JP close A1*; JP invoice-accepted I3
+    - IN amendment A1; IN funds-received I3; JP amendment A1; JP invoice-accepted I3*; JP invoice-disputed I3; JP payment-advice I3
+2027-03-24 JP close X1 on A1
+    - JP close A1*
+2027-03-25 IN close X2 on A1
+    + IN resolution E1; IN resolution E2; JP resolution E1; JP resolution E2
+    - IN close A1*; IN credit-note I1; IN credit-note I2; IN credit-note I3; IN delivery A1; IN discrepancy E1; IN discrepancy E2; JP discrepancy E1; JP discrepancy E2; JP invoice-accepted I3
+2027-03-26 IN resolve S3 on E2: 2 adjusted -10.00
+    + JP countersign S3*
+2027-03-27 JP countersign C4 on S3
+    + IN amendment A1; IN credit-note I1; IN credit-note I2*; IN credit-note I3; IN delivery A1; IN discrepancy E1; IN discrepancy E2; JP amendment A1; JP discrepancy E1; JP discrepancy E2; JP invoice-accepted I3
+    - IN resolution E1; IN resolution E2; JP countersign S3*; JP resolution E1; JP resolution E2
+"""
+
+
+def offered(story: Story) -> set[str]:
+    """Return what either side can do next, but for notes and corrections; with a star what the order waits for."""
+    return {
+        f"{CODES[party]} {act.kind.name.lower().replace('_', '-')} {story.name_of(act.on)}{'*' if act.primary else ''}"
+        for party in (JP, IN)
+        for act in open_acts(story.order(), party)
+        if act.kind not in (Kind.NOTE, Kind.CORRECTION)
+    }
+
+
+def test_what_either_side_can_do_after_each_document() -> None:
+    """One order with nearly everything that can happen; + and - tell what its line has changed."""
+    said: list[str] = []
+    before: set[str] = set()
+    for line in OFFERED.strip().splitlines():
+        told = {part for part in line[6:].split("; ") if line.startswith("    ")}
+        if line.startswith("    +"):
+            before |= told
+        elif line.startswith("    -"):
+            before -= told
+        else:
+            if said:
+                assert offered(Story("\n".join(said))) == before, said[-1]
+            said.append(line)
+    story = Story("\n".join(said))
+    assert offered(story) == before
+    assert story.order().state is OrderState.FULFILLED  # opened again by what both signed after closing
+
+
+def test_a_receipt_waits_for_a_word_on_each_of_its_refusals() -> None:
+    lines = STORY.strip().splitlines()
+    lines[0] += '; 2 WATR 10 TNE "potable water"'
+    lines[1] += "; 2 10 @ 50.00"
+    lines[4:] = [
+        "2027-03-05 IN deliver D1 on A1: 1 60; 2 10",
+        "2027-03-05 JP receive E1 on D1: 1 50 refused 10 spoiled; 2 9 refused 1 spoiled",
+    ]
+    assert "IN resolution E1*" in offered(Story("\n".join(lines)))
+    one = "\n".join([*lines, "2027-03-07 IN resolve S1 on E1: 2 no-charge"])
+    assert "IN resolution E1*" in offered(Story(one))
+    both = one + "\n2027-03-07 IN resolve S2 on E1: 1 no-charge"
+    assert "IN resolution E1" in offered(Story(both))
+
+
+def test_nothing_is_asked_about_an_invoice_that_was_credited_whole() -> None:
+    billed = "\n".join(STORY.strip().splitlines()[:11]) + "\n"
+    of_invoice = {
+        "JP invoice-accepted I1*",
+        "JP invoice-disputed I1",
+        "JP payment-advice I1",
+        "IN funds-received I1",
+        "IN credit-note I1",
+    }
+    assert {act for act in offered(Story(billed)) if "I1" in act} == of_invoice
+    almost = Story(billed + "2027-03-10 IN credit N1 on I1: 1 899.99")
+    assert {act for act in offered(almost) if "I1" in act} == of_invoice
+    whole = Story(billed + "2027-03-10 IN credit N1 on I1: 1 900.00")
+    assert {act for act in offered(whole) if "I1" in act} == {"JP invoice-accepted I1"}
+
+
+@pytest.mark.parametrize(
+    ("delivered", "cancelled", "tolerance", "left", "enough"),
+    [
+        (95_000, 0, 50, 5_000, True),
+        (94_999, 0, 50, 5_001, False),
+        (60_000, 35_000, 50, 5_000, True),
+        (60_000, 34_999, 50, 5_001, False),
+        (120_000, 0, 0, 0, True),
+        (60_000, 60_000, 0, 0, True),
+        (99_999, 0, 0, 1, False),
+        (0, 0, 1_000, 100_000, True),
+        (0, 0, 2_000, 100_000, True),
+        (0, 0, 999, 100_000, False),
+    ],
+)
+def test_what_is_left_of_a_line_and_whether_enough_has_come(
+    delivered: int, cancelled: int, tolerance: int, left: int, enough: bool
+) -> None:
+    (line,) = Story("\n".join(STORY.strip().splitlines()[:4])).order().lines
+    line = replace(line, delivered=delivered, cancelled=cancelled, tolerance_permille=tolerance)
+    assert (line.open_quantity, line.is_delivered) == (left, enough)
 
 
 def test_credit_is_awaited_when_it_is_due() -> None:

@@ -7,12 +7,11 @@ from hashlib import sha256
 
 import cbor2
 import pytest
-from tests.golden import FILES, VECTORS, own_findings, record_story
+from tests.golden import FILES, VECTORS, own_findings, read_entry, record_story
 
 from tallystick.core import bundle as wire
 from tallystick.core import canonical, checkpoint, log, merkle
 from tallystick.core.agreement import Genesis
-from tallystick.core.entries import Entry, from_array
 from tallystick.core.fold import fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
@@ -104,16 +103,6 @@ def test_the_bytes_in_the_specification_are_those_of_the_vectors():
             columns = [line.split("   ")[0].replace(" ", "") for line in examples[0].splitlines()]
             assert "".join(columns) == RECORD["bundles"][4]["bundle"]
     assert len(lengths) >= 12
-
-
-def read_entry(told):
-    core = bytes.fromhex(told["core"])
-    body = from_array(told["kind"], canonical.decode(core))
-    obj = EntryRef.parse(told["obj"]) if told["obj"] else None
-    return Entry(
-        EntryRef.parse(told["name"]), told["kind"], told["t"], obj, body, None, told["lamport"],
-        dict(told["seen"]), sha256(core).digest(),
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(ORDERS["orders"])))
