@@ -181,6 +181,7 @@ def acknowledge(desk: Desk) -> None:
     """Write down what is durably stored of the others, if it says something new."""
     if desk.log in desk.space.cuts:
         return  # nothing more can be written there
+    forks.say_again(desk)
     desk.commit_fresh(lambda: desk.space.acknowledge(desk.log, desk.clock.now()))
 
 

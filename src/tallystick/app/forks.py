@@ -141,10 +141,26 @@ def report(desk: Desk, evidence: Fork) -> bool:
         return False
 
 
+def say_again(desk: Desk) -> None:
+    """Say in our own log what is only said in logs that have two histories themselves.
+
+    Those who wrote these could each tell of the other, so that everybody believes the one that came first. What the
+    logs of all who do not lie say is the same everywhere (docs/spec/log.md, rule 20).
+    """
+    cuts = desk.space.cuts
+    for said in [desk.space.entry(cut.ref).body for _, cut in sorted(cuts.items()) if cut.ref.log in cuts]:
+        if isinstance(said, Fork):
+            report(desk, said)
+
+
 def _is_news(desk: Desk, evidence: Fork) -> bool:
-    """Return whether no fork of that log counts here that parts as early: of three histories two may be known."""
-    cut = desk.space.cuts.get(evidence.log)
-    return cut is None or evidence.index < cut.at
+    """Return whether no fork of that log counts here that parts as early: of three histories two may be known.
+
+    What a log with two histories says of another counts, but not for good (``say_again``).
+    """
+    cuts = desk.space.cuts
+    cut = cuts.get(evidence.log)
+    return cut is None or evidence.index < cut.at or cut.ref.log in cuts
 
 
 def is_unknown_to(desk: Desk, writer_key: bytes, told: Mapping[int, int] | None = None) -> bool:
@@ -154,7 +170,7 @@ def is_unknown_to(desk: Desk, writer_key: bytes, told: Mapping[int, int] | None 
     """
     log = desk.space.log_of(writer_key)
     known = told if told is not None else desk.space.known_by(log) if log is not None else {}
-    return any(known.get(cut.ref.log, 0) <= cut.ref.index for cut in desk.space.cuts.values())
+    return any(known.get(ref.log, 0) <= ref.index for ref in desk.space.reports)
 
 
 def _signed_head(desk: Desk, log: int) -> Checkpoint | None:

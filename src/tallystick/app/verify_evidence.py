@@ -287,14 +287,15 @@ class _Check:
 
     def _find_forks(self) -> None:
         """Find which logs have two histories, and from which leaf on: by the evidence that entries in the file are."""
-        for ref, entry in sorted(self.entries.items()):
+        reports: list[Cut] = []
+        for ref, entry in self.entries.items():
             fork = entry.body
             if not isinstance(fork, Fork) or party_of(fork.log) == entry.party:
                 continue
             key = self._key_of(fork.log)
             cut = forks.cut_by(ref, fork, checkpoint.origin(self.genesis, fork.log), key) if key is not None else None
-            if cut is not None and (fork.log not in self.cuts or cut.decides_before(self.cuts[fork.log])):
-                self.cuts[fork.log] = cut
+            reports += [] if cut is None else [cut]
+        self.cuts = forks.deciding(reports)
         for log, cut in sorted(self.cuts.items()):
             self.problems.limit("evidence-fork", str(cut.ref), log=log, index=cut.at)
             tree = self.trees.get(log)

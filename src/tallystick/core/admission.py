@@ -74,8 +74,12 @@ def stage(
     Raises:
         LocalError: ``unknown-entry``: an own act says of a fork that a history stands which is not held.
     """
-    cuts = (brought.cuts if brought else None) or _cuts_in(here, branches)
-    keep = {log: kept for log, cut in cuts.items() if (kept := here.kept(log, cut)) < here.size(log)}
+    told = brought.told if brought else _told_in(here, branches)
+    standing, keep = here.cuts_with(told) if told else (here.cuts, {})
+    cuts = {log: cut for log, cut in standing.items() if here.cuts.get(log) != cut}
+    for log, cut in cuts.items():
+        if brought is None and here.kept(log, cut) < cut.stands:
+            raise LocalError("unknown-entry", entry=f"{log}.{cut.stands}")
     grown = {log: branch for log, branch in sorted(branches.items()) if branch.size > branch.base.size}
     acts = [entry for branch in grown.values() for entry in branch.entries]
     if len(grown) > 1:
@@ -126,18 +130,14 @@ def stage(
     return admission, {log: branch.hashed() for log, branch in grown.items()}
 
 
-def _cuts_in(here: Held, branches: Mapping[int, Branch]) -> dict[int, Cut]:
-    """Return the forks that come to count with what own branches say of them."""
-    cuts: dict[int, Cut] = {}
-    for branch in branches.values():
-        for entry in branch.entries:
-            cut = here.cut_by(entry.ref, entry.body, branches) if entry.kind == Kind.FORK else None
-            known = cuts.get(cut.log) or here.cuts.get(cut.log) if cut else None
-            if cut is not None and (known is None or cut.decides_before(known)):
-                if here.kept(cut.log, cut) < cut.stands:
-                    raise LocalError("unknown-entry", entry=f"{cut.log}.{cut.stands}")
-                cuts[cut.log] = cut
-    return cuts
+def _told_in(here: Held, branches: Mapping[int, Branch]) -> dict[EntryRef, Cut]:
+    """Return what own branches say of forks."""
+    return {
+        entry.ref: cut
+        for branch in branches.values()
+        for entry in branch.entries
+        if entry.kind == Kind.FORK and (cut := here.cut_by(entry.ref, entry.body, branches)) is not None
+    }
 
 
 def _erase(

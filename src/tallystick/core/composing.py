@@ -61,10 +61,9 @@ def news(
 
 def _common(here: Held, log: int, known: Mapping[int, int]) -> int:
     """Return up to which size a reader holds what we hold of ``log``; of a forked one it may hold other leaves."""
-    cut = here.cuts.get(log)
-    if cut is None or known.get(cut.ref.log, 0) > cut.ref.index:
+    if all(known.get(ref.log, 0) > ref.index for ref in here.reports):
         return known.get(log, 0)
-    return min(known.get(log, 0), cut.at)
+    return min([known.get(log, 0), *[cut.at for cut in here.reports.values() if cut.log == log]])
 
 
 def _sign(here: Held, log: Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
@@ -93,9 +92,9 @@ def _portions(
         return
     reached = dict(begins)
     if items > SPLIT_ITEMS or _weight(here, begins, ends) > SPLIT_BYTES:
-        for _, cut in sorted(here.cuts.items()):  # nobody can read what builds on a fork before its evidence
-            if begins.get(cut.ref.log, cut.ref.index + 1) <= cut.ref.index:
-                _reach(here, reached, cut.ref.log, cut.ref.index + 1, ends, own)
+        for ref, cut in sorted(here.reports.items()):  # nobody can read what builds on a fork before its evidence
+            if begins.get(ref.log, ref.index + 1) <= ref.index:
+                _reach(here, reached, ref.log, ref.index + 1, ends, own)
                 _reach(here, reached, cut.log, cut.stands, ends, own)
         count, weight = sum(reached.values()) - sum(begins.values()), 0
         order = heapq.merge(*[in_order(here.logs[log], begins[log], ends[log]) for log in ends])

@@ -10,7 +10,7 @@ Source: docs/spec/log.md, "Forks"; RFC 9162, section 2.1.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from tallystick.core import checkpoint as notes
@@ -35,13 +35,20 @@ class Cut(NamedTuple):
         """How many leaves of the log count."""
         return self.head.size
 
-    def decides_before(self, other: Cut) -> bool:
-        """Return whether this one counts rather than ``other``, of the same log.
 
-        That where the histories part first, because what is after it is in no history that all have; of two at one
-        leaf, the entry with the smaller name.
-        """
-        return (self.at, self.ref) < (other.at, other.ref)
+def deciding(reports: Iterable[Cut]) -> dict[int, Cut]:
+    """Return, by log, which of all the entries that report it counts.
+
+    First one in a log that nobody reports, because two that lie could each report the other's log from a history of
+    their choice; then that where the histories part first, because what is after it is in no history that all have;
+    then the one with the smaller name.
+    """
+    reports = tuple(reports)
+    reported = {cut.log for cut in reports}
+    best: dict[int, Cut] = {}
+    for cut in sorted(reports, key=lambda cut: (cut.ref.log in reported, cut.at, cut.ref)):
+        best.setdefault(cut.log, cut)
+    return best
 
 
 def prove(

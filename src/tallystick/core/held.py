@@ -67,7 +67,8 @@ class Held:
         self.erasures = Erasures(len(genesis.parties))
         self.logs: dict[int, Log] = {}
         self.lacking: set[EntryRef] = set()  # acts of which a segment is not here, erased or not
-        self.forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it counts or not
+        self.forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it shows one or not
+        self.reports: dict[EntryRef, Cut] = {}  # what of that shows one, whether it counts or not
         self.cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
         self.cut_short: frozenset[int] = frozenset()  # of these the history that stands is not here yet (``as_cut``)
 
@@ -301,15 +302,36 @@ class Held:
         key = self.key_of(body.log, staged)
         return None if key is None else forks.cut_by(ref, body, self.origin(body.log), key)
 
-    def as_cut(self, found: Mapping[int, Cut]) -> dict[int, Log]:
-        """Return the logs as they are read once ``found`` counts: what others had seen of those logs counts anew."""
+    def cuts_with(self, told: Mapping[EntryRef, Cut]) -> tuple[dict[int, Cut], dict[int, int]]:
+        """Return which forks count when ``told`` is said too, and how many leaves stay of the logs that lose some.
+
+        A report in a part that does not stay says nothing any more.
+        """
+        reports = {**self.reports, **told}
+        keep: dict[int, int] = {}
+        while True:
+            cuts = forks.deciding(reports.values())
+            for log, cut in cuts.items():
+                kept = min(self.kept(log, cut), keep.get(log, self.size(log)))
+                if kept < self.size(log):
+                    keep[log] = kept
+            gone = [ref for ref in reports if ref not in told and ref.index >= keep.get(ref.log, self.size(ref.log))]
+            if not gone:
+                return cuts, keep
+            for ref in gone:
+                del reports[ref]
+
+    def as_cut(self, cuts: Mapping[int, Cut], keep: Mapping[int, int]) -> dict[int, Log]:
+        """Return the logs as they are read once ``cuts`` count: what others had seen of those logs counts anew.
+
+        Arguments as ``cuts_with`` returns them.
+        """
         view = Held(self.genesis)
-        view.cuts = {**self.cuts, **found}
-        view.cut_short = frozenset(found)
+        view.cuts = dict(cuts)
+        view.cut_short = frozenset(log for log, cut in cuts.items() if self.cuts.get(log) != cut)
         contexts: dict[int, list[int]] = {}
         for log in self.logs.values():
-            kept = self.kept(log.id, found[log.id]) if log.id in found else log.size
-            again = view.logs[log.id] = log.shortened(kept)
+            again = view.logs[log.id] = log.shortened(keep.get(log.id, log.size))
             contexts[log.id], again.causes = again.causes.at, Causes()
         view._resolve(contexts)
         return view.logs
@@ -390,11 +412,10 @@ class Held:
             if log_ in self.logs and head.size > self.sealed(log_):
                 self.logs[log_].checkpoint = head
         if self.forks:
-            self.cuts = {}
-            for ref, fork in sorted(self.forks.items()):
-                cut = self.cut_by(ref, fork)
-                if cut is not None and (cut.log not in self.cuts or cut.decides_before(self.cuts[cut.log])):
-                    self.cuts[cut.log] = cut
+            for ref, fork in self.forks.items():
+                if ref not in self.reports and (cut := self.cut_by(ref, fork)) is not None:
+                    self.reports[ref] = cut
+            self.cuts = forks.deciding(self.reports.values())
         self._resolve(contexts)
         if asked:
             self.erasures = self.erasures.heard([self._entry(log, index) for log, index in asked])

@@ -58,20 +58,20 @@ _sha256 = hashlib.sha256
 
 
 class _ForkFoundError(Exception):
-    """A bundle brings the evidence that a log has two histories: it has to be read with that in mind."""
+    """A bundle brings evidence that changes which history of a log stands: it has to be read with that in mind."""
 
-    def __init__(self, cut: Cut) -> None:
-        self.cut = cut
-        super().__init__(cut)
+    def __init__(self, told: Mapping[EntryRef, Cut]) -> None:
+        self.told = told
+        super().__init__(told)
 
 
 class Brought(NamedTuple):
-    """What a bundle brings: branches of the logs held here, their signed heads, and the forks it shows."""
+    """What a bundle brings: branches of the logs held here, their signed heads, and the forks it tells of."""
 
     envelope: wire.Envelope
     branches: Mapping[int, Branch]
     checkpoints: Mapping[int, Checkpoint]
-    cuts: Mapping[int, Cut]
+    told: Mapping[EntryRef, Cut]
 
 
 def read(here: Held, data: bytes) -> Brought:
@@ -82,27 +82,27 @@ def read(here: Held, data: bytes) -> Brought:
     body = here.codec.unpack(envelope.codec, envelope.body)
     ranges, at = wire.read_head(body)
     seals = dict(zip([part.log for part in ranges], wire.read_raw(envelope.raw, ranges), strict=True))
-    found: dict[int, Cut] = {}
+    told: Mapping[EntryRef, Cut] = {}
     while True:
         try:
-            reading = _Reading(here, ranges, seals, found)
-            return Brought(envelope, reading.branches, reading.read(body, at), found)
+            reading = _Reading(here, ranges, seals, told)
+            return Brought(envelope, reading.branches, reading.read(body, at), reading.told)
         except _ForkFoundError as error:  # begin again: from here on it is known which history stands
-            found[error.cut.log] = error.cut
+            told = error.told
 
 
 class _Reading:
-    """One bundle on its way from bytes to branches, when it is known that the logs in ``found`` have two histories."""
+    """One bundle on its way from bytes to branches, when it is known that it tells of forks what ``told`` has."""
 
     def __init__(
-        self, here: Held, ranges: Sequence[Range], seals: Mapping[int, Seal], found: Mapping[int, Cut]
+        self, here: Held, ranges: Sequence[Range], seals: Mapping[int, Seal], told: Mapping[EntryRef, Cut]
     ) -> None:
         self.here = here
         self.ranges = ranges
         self.seals = seals
-        self.found = found
-        self.cuts = {**here.cuts, **found}
-        self.bases = here.as_cut(found) if found else dict(here.logs)
+        self.told = dict(told)
+        self.cuts, keep = here.cuts_with(told) if told else (here.cuts, {})
+        self.bases = here.as_cut(self.cuts, keep) if self.cuts != here.cuts else dict(here.logs)
         self.branches: dict[int, Branch] = {}
         self.logs: dict[int, Log | Branch] = dict(self.bases)  # with the branches in their place
 
@@ -117,7 +117,9 @@ class _Reading:
         for part in self.ranges:
             if part.log in self.cuts and part.end > self.cuts[part.log].stands:
                 raise ForkError("after-fork", log=part.log, size=self.cuts[part.log].stands)
-        for log, cut in self.found.items():
+        for log, cut in self.cuts.items():
+            if self.here.cuts.get(log) == cut:
+                continue
             if log not in self.logs or self.logs[log].size < cut.stands:
                 raise self._gap(log, cut.stands)
         return {log: self._check_seal(branch, self.seals[log]) for log, branch in self.branches.items()}
@@ -184,8 +186,10 @@ class _Reading:
 
     def _note_fork(self, ref: EntryRef, body: object) -> None:
         cut = self.here.cut_by(ref, body, self.branches)
-        if cut is not None and (cut.log not in self.cuts or cut.decides_before(self.cuts[cut.log])):
-            raise _ForkFoundError(cut)
+        if cut is not None and ref not in self.told:
+            self.told[ref] = cut
+            if self.here.cuts_with(self.told)[0] != self.cuts:
+                raise _ForkFoundError(self.told)
 
     def _advance(self, branch: Branch, items: Iterator[Item]) -> tuple[Item, int, int] | None:
         """Rebuild leaves from ``items`` to their end, or to a ctx that sees more of a log than is rebuilt yet.

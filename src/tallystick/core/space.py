@@ -212,7 +212,7 @@ class Space(Held):
         ]
         epoch_keys = {(log.id, block): key for log in held.values() for block, key in log.epoch_keys.items()}
         checkpoints = {log.id: log.checkpoint for log in held.values() if log.checkpoint is not None}
-        self.logs, self.forks, self.cuts, self.lacking = {}, {}, {}, set()
+        self.logs, self.forks, self.reports, self.cuts, self.lacking = {}, {}, {}, {}, set()
         self.erasures = Erasures(len(self.genesis.parties))
         self.absorb(
             [*leaves, *admission.leaves],

@@ -574,13 +574,8 @@ def test_a_forked_writer_goes_on_under_a_new_key(tmp_path: Path):
     director.exchange()
     node = director.nodes["IN"]
     old = node.desk().log
-    folder = KeyFolder(node.settings.keys_folder)
-    folder.create(rotations.NEW, node.ids)
-    rotations.rotate_writer(
-        node.desk(), folder.public(rotations.NEW), currency="", per_act=None, total=None, until=None
-    )
-    folder.put_in_place(rotations.NEW, "writer")
-    director.nodes["IN"] = node = again(node)
+    writes_with_a_new_key(director, "IN")
+    node = director.nodes["IN"]
     assert node.desk().log != old
     director.exchange()
     (accepted,) = agreements(node.desk())
@@ -589,6 +584,52 @@ def test_a_forked_writer_goes_on_under_a_new_key(tmp_path: Path):
     assert in_step(director)
     (order,) = director.desk("JP").record.orders.values()
     assert order.lines[0].delivered == 100_000, "the ten that stood and the ninety written again"
+
+
+def writes_with_a_new_key(director: Director, party: str) -> None:
+    node = director.nodes[party]
+    folder = KeyFolder(node.settings.keys_folder)
+    folder.create(rotations.NEW, node.ids)
+    rotations.rotate_writer(
+        node.desk(), folder.public(rotations.NEW), currency="", per_act=None, total=None, until=None
+    )
+    folder.put_in_place(rotations.NEW, "writer")
+    director.nodes[party] = again(node)
+
+
+def test_what_only_a_forked_log_says_of_a_fork_is_said_again(tmp_path: Path):
+    """Japan has reported India's log; then its own is found to have two histories, too. Its new log repeats it."""
+    director, twin = two_histories(tmp_path)
+    other = exchange.news_for(twin.desk("IN"), exchange.known_by_partner(twin.desk("IN"), key_of(director, "JP")))
+    with pytest.raises(RemoteError):
+        exchange.receive(director.desk("JP"), b"".join(other))
+    director.exchange()
+    writes_with_a_new_key(director, "IN")
+    director.exchange()
+    shutil.copytree(director.nodes["JP"].settings.folder, tmp_path / "japan's copy")
+    copy = open_node(tmp_path / "japan's copy")
+    copy.clock = director.clock
+    request(director)
+    director.exchange()
+    request(Director({"JP": copy, "IN": director.nodes["IN"]}, director.clock, director.grants), quantity="7")
+    india, forked = director.desk("IN"), director.desk("JP").log
+    (old,) = india.space.cuts
+    with pytest.raises(RemoteError, match="fork"):
+        exchange.receive(
+            india, b"".join(exchange.news_for(copy.desk(), {**india.space.sizes(), forked: 0}, acknowledging=False))
+        )
+    director.exchange()
+    assert director.desk("JP").space.cuts.keys() == {old, forked}
+    assert director.desk("JP").space.cuts[old].ref.log == forked
+    writes_with_a_new_key(director, "JP")
+    director.exchange()
+    director.exchange()
+    jp = director.desk("JP")
+    assert jp.space.cuts[old].ref.log == jp.log != forked
+    assert len(jp.space.reports) == 3
+    assert in_step(director)
+    director.exchange()
+    assert len(jp.space.reports) == 3, "once is enough"
 
 
 def agreements(desk: Desk) -> list[EntryRef]:
