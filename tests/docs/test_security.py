@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 from tools import security
+
+from tallystick.stores import officer_keys
 
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in (security.PAGE, security.ASVS)}
 TEXT = PAGES[security.PAGE.name]
@@ -36,6 +39,52 @@ def test_every_row_of_an_adversary_names_its_test_or_says_yes():
     ]
     assert len(rows) > 50
     assert [row for row in rows if "tests/" not in row and "**" not in row] == []
+
+
+# ---- the inventory of algorithms
+
+CRYPTOGRAPHY = ("cryptography", "fido2", "hashlib", "hmac", "pyrage", "secrets", "zlib")
+TOLD = {  # what the code uses: how the page calls it
+    "AESGCM": "AES-256-GCM", "Argon2id": "Argon2id", "HKDF": "HKDF-SHA-256", "Ed25519PrivateKey": "Ed25519",
+    "Ed25519PublicKey": "Ed25519", "SHA256": "SHA-256", "sha256": "SHA-256", "sha1": "SHA-1", "crc32": "CRC-32",
+    "Fido2Server": "what passkeys sign with", "encrypt": "age v1", "decrypt": "age v1", "x25519": "X25519",
+    "salted_hmac": "HMAC-SHA-256", "signing": "HMAC-SHA-256",
+}  # fmt: skip
+NO_ALGORITHM = re.compile(
+    r"token_\w+|file_digest|websafe_\w+|InvalidTag|InvalidSignature|\w+Error|[A-Z]\w+(Data|Entity|Response|Requirement)"
+)
+
+
+def _used() -> set[str]:
+    """Return every name that the program takes from a library of cryptography."""
+    found: set[str] = set()
+    for path in (security.ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                root, whole = node.module.partition(".")[0], node.module
+                if root in CRYPTOGRAPHY or whole == "django.utils.crypto":
+                    found |= {name.name for name in node.names}
+                elif whole == "django.core":
+                    found |= {name.name for name in node.names if name.name == "signing"}
+            elif isinstance(node, ast.Import):
+                found |= {f"import of {n.name}" for n in node.names if n.name.startswith("cryptography")}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in MODULES:
+                found.add(node.attr)
+    return {name for name in found if not NO_ALGORITHM.fullmatch(name)}
+
+
+MODULES = {"hashlib", "hmac", "pyrage", "zlib"}
+
+
+def test_every_algorithm_that_the_code_uses_is_in_the_inventory():
+    told = TEXT.partition("| algorithm |")[2].partition("## Connections")[0]
+    assert _used() == TOLD.keys()
+    assert [name for name in TOLD.values() if name not in told] == []
+
+
+def test_the_costs_of_argon2_are_those_of_the_code():
+    mebibytes, passes, lanes = officer_keys._MEMORY_KIB // 1024, officer_keys._ITERATIONS, officer_keys._LANES
+    assert f"Argon2id ({mebibytes} MiB, {passes} passes, {lanes} lanes)" in TEXT
 
 
 def test_a_missing_test_would_be_noticed():

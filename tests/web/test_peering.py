@@ -362,6 +362,18 @@ def go(director: Director, line: HttpLink, holds: str = "") -> SyncResult | Exce
     return visit(node, line, peer, holds)
 
 
+def test_a_partner_that_cannot_be_reached_is_told_once_in_the_log(director: Director, line: HttpLink, caplog):
+    store = director.nodes["JP"].store
+    (peer,) = store.peers()
+    store.put_peer(replace(peer, url="http://127.0.0.1:9"))  # discard: refuses at once
+    with caplog.at_level(logging.WARNING, "tallystick.peering"):
+        for _ in range(3):
+            go(director, line)
+    (told,) = caplog.records
+    assert "partner IN: peer-unreachable" in told.getMessage()
+    assert "NewConnectionError" in told.getMessage(), "a certificate that does not fit would be named here"
+
+
 def test_many_visits_use_one_connection_and_one_session(director: Director, door: Door, line: HttpLink):
     holds = ""
     for number in range(4):

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import include, path
@@ -20,7 +21,7 @@ from tallystick.core.entries import Duty
 from tallystick.core.errors import LocalError
 from tallystick.web.people import service
 from tallystick.web.people.decorators import confirm_required, needs_duty, signed_in
-from tallystick.web.people.models import FailedSignIn, Person, SignInLink
+from tallystick.web.people.models import FailedSignIn, Passkey, Person, SignInLink
 
 
 @signed_in
@@ -154,6 +155,20 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(client, make_p
     assert who(client) is None
 
 
+def test_a_stop_watch_does_not_tell_which_names_exist(client, make_person, monkeypatch):
+    """One password is hashed, whoever is asked for: somebody, nobody, one without a password, one who left."""
+    make_person("sato")
+    make_person("by.link", password=None)
+    service.dismiss(make_person("gone"))
+    hashed = []
+    encode = MD5PasswordHasher.encode  # the tests' one
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *a, **k: hashed.append(1) or encode(*a, **k))
+    for name in ("sato", "nobody", "by.link", "gone"):
+        hashed.clear()
+        assert sign_in(client, name, "not " + PASSWORD).status_code == 422
+        assert len(hashed) == 1, name
+
+
 def test_someone_dismissed_is_out_at_the_next_click(make_person, signed_in_as):
     person = make_person("sato")
     client = signed_in_as(person)
@@ -170,14 +185,17 @@ def test_a_new_password_ends_the_other_sessions(make_person, signed_in_as):
     assert (who(first), who(second)) == ("sato", None)
 
 
-def test_a_session_left_open_cannot_change_the_password(make_person, signed_in_as, door_clock):
-    person = make_person("sato")
+@pytest.mark.parametrize("has", ["a password", "a passkey"])
+def test_a_session_left_open_cannot_change_the_password(has, make_person, signed_in_as, door_clock):
+    person = make_person("sato", password=PASSWORD if has == "a password" else None)
+    if has == "a passkey":
+        Passkey.objects.create(person=person, credential_id=b"x", data=b"x", host="tally.example", name="x", added_at=1)
     client = signed_in_as(person)
     door_clock.move(service.FRESH_SECONDS + 1)
     other = "another rope altogether"
     assert client.post("/welcome/", {"password": other, "again": other})["Location"] == "/confirm/"
     person.refresh_from_db()
-    assert person.check_password(PASSWORD)
+    assert not person.check_password(other)
 
 
 def test_too_many_failures_by_name_close_the_door_for_that_name_and_open_it_again(make_person, door_clock):

@@ -45,7 +45,8 @@ def visit(node: Node, link: HttpLink, peer: Peer, holds: str = "") -> exchange.S
             more = exchange.sync(desk, post, answerer, holds=result.holds, others=others, compare=compare)
             result = exchange.SyncResult(result.received + more.received, more.holds)
     except (PeerUnreachableError, RemoteError, LocalError) as error:
-        log.info("partner %s: %s", peer.party, error.code)
+        news = error.code != peer.last_error  # told once, not at each of the tries that follow
+        log.log(logging.WARNING if news else logging.INFO, "partner %s: %s", peer.party, error)
         note(node, peer.peer_id, tried_at=now, error=error.code)
         if peer.space in node.desks:
             node.desk(peer.space).not_reached(peer.writer_key)

@@ -89,4 +89,4 @@ def confirm_required(request: HttpRequest) -> HttpResponse | None:
     person = person_of(request)
     if person is None:
         return go_to(request, "sign-in")
-    return go_to(request, "confirm" if person.has_usable_password() or person.passkeys.exists() else "welcome")
+    return go_to(request, "confirm" if service.can_prove(person) else "welcome")

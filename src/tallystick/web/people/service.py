@@ -261,6 +261,11 @@ def confirm(request: HttpRequest, *, way: str) -> None:
     ring(request, "confirmed", way=way)
 
 
+def can_prove(person: Person) -> bool:
+    """Return whether this person has a way to prove who it is; one who just came by a first link has none yet."""
+    return person.has_usable_password() or person.passkeys.exists()
+
+
 def confirmed_lately(request: HttpRequest) -> bool:
     at = request.session.get(_CONFIRMED)
     return isinstance(at, int) and 0 <= clock.now() - at <= FRESH_SECONDS

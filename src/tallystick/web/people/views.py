@@ -75,7 +75,7 @@ def welcome(request: SignedInRequest) -> HttpResponse:
     after = service.safe_next(request, request.POST.get("next") or request.GET.get("next"))
     form = PasswordForm(request.POST or None)
     if request.method == "POST":
-        if request.person.has_usable_password() and not service.confirmed_lately(request):
+        if service.can_prove(request.person) and not service.confirmed_lately(request):
             return redirect("confirm")  # a session left open must not be enough to take the account over
         if form.is_valid():
             try:
