@@ -40,6 +40,7 @@
             form.elements.passphrase.required = false;
             form.requestSubmit(form.querySelector("button[value=sign]"));
           }
+          form.elements.prf.value = ""; // it is on its way, and stays nowhere
         } catch (error) {
           trouble.textContent = trouble.dataset.trouble;
           button.disabled = false;
