@@ -11,11 +11,19 @@ import sys
 import time
 from collections import Counter
 
+from simulation import rules
 from simulation.laws import InvariantBroken
 from simulation.tally import Tally
 from simulation.world import World
 
 YEAR = 365.25 * 86_400
+RULES = (
+    ("rows", "rows of the order table"),
+    ("moves", "of them in a state they may start from"),
+    ("guards", "reasons for which a row, or any act, is void or flagged"),
+    ("posted", "posting rules, each way"),
+    ("findings", "codes of findings in the record"),
+)
 
 
 def say(text: str = "") -> None:
@@ -66,7 +74,13 @@ def report(total: Tally, *, first: int, last: int, failed: list[int], seconds: f
     say(f"worlds       {_listed(total.worlds)}")
     say(f"faults       {sum(total.faults.values()):,}: {_listed(total.faults)}")
     say(f"act kinds    {len(total.kinds)}: {_listed(total.kinds)}")
-    say(f"findings     {len(total.findings)} codes: {_listed(total.findings)}")
+    say("rules        that decided something, and how often:")
+    for name, what in RULES:
+        counts, every = getattr(total.rules, name), rules.ALL[name]
+        never = [rule for rule in every if not counts[rule]]
+        said = Counter({rule: counts[rule] for rule in every if counts[rule]})
+        say(f"  {name:<10} {len(said)} of {len(every)} {what}: {_listed(said)}")
+        say(f"  {'':<10} never: {', '.join(never) or 'none'}")
     say(f"refused      {len(total.refused)} codes, before signing: {_listed(total.refused)}")
     say(f"alarms       {_listed(total.alarms)}")
     say(f"turned away  {len(total.turned_away)} codes, bytes from others: {_listed(total.turned_away)}")

@@ -46,6 +46,8 @@ def sign(world: World, seat: Seat, draft: Draft) -> Entry | None:
         if not isinstance(error, ActRefusedError) and error.code not in _MAY_REFUSE:
             raise
         world.tally.refused[error.code] += 1
+        if isinstance(error, ActRefusedError):
+            world.tally.rules.refused(draft.body.KIND, error.code)
         if error.code in ("clock-behind", "clock-ahead"):
             look_at_the_clock(seat)
         if desk.space.sizes() != sizes:

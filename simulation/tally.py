@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from simulation.rules import Rules, exercised
 from tallystick.app import attest
 from tallystick.app.fields import kind_name
 
@@ -28,7 +29,7 @@ class Tally:
     worlds: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    findings: Counter[str] = field(default_factory=Counter)
+    rules: Rules = field(default_factory=Rules)
     refused: Counter[str] = field(default_factory=Counter)  # acts that app.write refused, by code
     turned_away: Counter[str] = field(default_factory=Counter)  # bytes that a node refused, by code
 
@@ -37,6 +38,8 @@ class Tally:
             mine = getattr(self, name)
             if isinstance(mine, Counter):
                 mine.update(value)
+            elif isinstance(mine, Rules):
+                mine.add(value)
             else:
                 setattr(self, name, mine + value)
 
@@ -53,8 +56,7 @@ def count_world(world: World) -> None:
     desk = next(iter(world.seats.values())).desk
     for entry in desk.space.acts():
         world.tally.kinds[kind_name(entry.kind)] += 1
-    for finding in desk.record.findings:
-        world.tally.findings[finding.code] += 1
+    world.tally.rules.add(exercised(desk))
     for seat in world.seats.values():
         for compared in attest.all_compared(seat.desk).values():
             world.tally.alarms[f"attestation compared: {compared.result.value}"] += 1
