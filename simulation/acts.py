@@ -8,7 +8,7 @@ from simulation import enemies, officers
 from simulation.laws import InvariantBroken
 from simulation.machines import DAY, OfficersKey, Seat
 from tallystick.app import timekeeping, write
-from tallystick.core.entries import Draft, Entry
+from tallystick.core.entries import DETAIL_REMARK, Draft, Entry
 from tallystick.core.errors import ActRefusedError, LocalError
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def act(world: World) -> None:
         desk = seat.desk
         day = max(1, seat.clock.now() // DAY)
         wrong = world.dice.random() < (0.15 if seat.honest else 0.4)
-        draft = officers.draft(desk, world.dice, day, wrong=wrong, remark=f"said at {seat.name}")
+        draft = officers.draft(
+            desk, world.dice, day, wrong=wrong, remark=f"said at {seat.name} in step {world.tally.steps}."
+        )
         if draft is None:
             return
         if not seat.honest and world.dice.random() < 0.5:
@@ -53,11 +55,17 @@ def sign(world: World, seat: Seat, draft: Draft) -> Entry | None:
         if desk.space.sizes() != sizes:
             raise InvariantBroken("write", f"{seat.name} refused an act and wrote all the same") from error
         return None
-    world.tally.acts += 1
+    signed(world, entry)
     order = desk.record.subject_of(entry.ref)
     if order is not None and entry.ref in desk.record.orders[order].void:
         raise InvariantBroken("write", f"{seat.name} signed {entry.ref}, which is void at once")
     return entry
+
+
+def signed(world: World, entry: Entry) -> None:
+    world.tally.acts += 1
+    if entry.detail is not None:
+        world.laws.remarks[entry.ref] = str(entry.detail[DETAIL_REMARK])
 
 
 def look_at_the_clock(seat: Seat) -> None:

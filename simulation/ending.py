@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simulation import traffic
+from simulation.auditor import audit
 from simulation.laws import InvariantBroken
 from simulation.machines import Seat
 from tallystick.app import forks
@@ -43,7 +44,9 @@ def heal(world: World) -> None:
         if seat.desk.record.digest != first.record.digest:
             raise InvariantBroken("I1", f"{seat.name} and {seats[0].name} do not mean the same in the end")
         waits_for_nothing(seat)
+        world.laws.forgets(seat)
     world.laws.books(world.dice.choice(seats))
+    audit(seats[0].desk)
     world.laws.from_scratch(world.dice.choice(seats), world.dice)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from simulation import traffic
+from simulation import acts, traffic
 from simulation.laws import InvariantBroken, own_log
-from simulation.machines import DAY, Mark, NodeDice, Seat
+from simulation.machines import DAY, Mark, NodeDice, OfficersKey, Seat
 from tallystick.app import exchange
 from tallystick.core import bundle as wire
-from tallystick.core.entries import Attest, Draft, Held
+from tallystick.core import cose
+from tallystick.core.entries import Attest, Draft, Held, Unreadable
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.fold import PROFILE
 
@@ -29,13 +30,32 @@ def force(world: World, seat: Seat, draft: Draft) -> None:
         logs = tuple(Held(held, size) for held, size in desk.space.sizes().items())
         draft = Draft(Attest(logs, PROFILE, world.dice.randbytes(32), world.dice.randbytes(32)))
         world.tally.faults["lie: attests another record"] += 1
+    said = _with_a_signature(world, seat, replace(draft, t=now))
     try:
-        desk.commit_fresh(lambda: desk.space.draft(log, [replace(draft, t=now)], now, desk.epoch_key(log)))
+        admission = desk.commit_fresh(lambda: desk.space.draft(log, [said], now, desk.epoch_key(log)))
     except LocalError as error:
         world.tally.refused[error.code] += 1
         return
-    world.tally.acts += 1
+    assert admission is not None
+    acts.signed(world, admission.entries[-1])
     world.tally.faults["lie: signed what its program refuses, or back-dated"] += 1
+
+
+def _with_a_signature(world: World, seat: Seat, draft: Draft) -> Draft:
+    """Now and then there is somebody else's signature under it; or it is an act that its officer signed once, again."""
+    desk, dice = seat.desk, world.dice
+    does = dice.random()
+    if does < 0.1:
+        somebody = OfficersKey("somebody else")
+        return replace(draft, auth=cose.envelope(somebody.sign(dice.randbytes(40))))
+    if does < 0.3:
+        log = own_log(desk)
+        signed = [entry for entry in desk.space.acts() if entry.ref.log == log and entry.auth and not entry.missing]
+        if signed:
+            old = dice.choice(signed)
+            assert not isinstance(old.body, Unreadable)
+            return Draft(old.body, obj=old.obj, detail=old.detail, t=old.t, auth=old.auth)
+    return draft
 
 
 def steal(world: World) -> None:

@@ -40,7 +40,7 @@ def officer_grant(world: World, home: Seat, duty: Duty) -> Grant:
         currency=some_currency(world, home.desk) if limited else "",
         per_act=dice.choice((None, 10**5, 10**7, 10**9)) if limited else None,
         total=dice.choice((None, 10**6, 10**8)) if limited else None,
-        until=dice.choice((None, None, None, today + 400, today + 2_000)),
+        until=dice.choice((None, None, None, None, None, today + 400, today + 2_000)),
         trained_on=today,
         officer_key=new_officer(world, f"{home.party} {duty.name}") if dice.random() < 0.8 else None,
     )  # fmt: skip
@@ -80,6 +80,7 @@ def administer(world: World) -> None:
         desk, dice = home.desk, world.dice
         granted = [view for (party, _), view in desk.record.grants.items() if party == desk.party]
         officers_here = [view for view in granted if view.duties and view.revoked is None and view.void is None]
+        today = world.time.day
         does = dice.random()
         if does < 0.4 and len(officers_here) > 6:
             view = dice.choice(officers_here)
@@ -101,7 +102,9 @@ def administer(world: World) -> None:
             if grant is not None:
                 acts.sign(world, home, Draft(grant))
         else:
-            acts.sign(world, home, Draft(officer_grant(world, home, dice.choice(list(Duty)))))
+            still = {duty for view in officers_here if (view.until or today) >= today for duty in view.duties}
+            missing = [duty for duty in Duty if duty not in still]
+            acts.sign(world, home, Draft(officer_grant(world, home, dice.choice(missing or list(Duty)))))
 
 
 def erase(world: World) -> None:

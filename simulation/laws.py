@@ -14,7 +14,8 @@ from simulation.machines import Seat
 from tallystick.app import attest, forks
 from tallystick.app.node import Desk
 from tallystick.core import invariants
-from tallystick.core.entries import ADMIN_KINDS, NODE_KINDS, Kind
+from tallystick.core.bundle import read_envelope
+from tallystick.core.entries import ADMIN_KINDS, NODE_KINDS, Kind, Segment
 from tallystick.core.errors import TallystickError
 from tallystick.core.identity import EntryRef, log_id
 from tallystick.core.log import StoredLeaf
@@ -42,6 +43,7 @@ class Laws:
         self.known: dict[str, dict[int, int]] = {}  # by node: the sizes at the last look
         self.looks = 0
         self.forked: set[int] = set()  # logs that somebody writes two histories of
+        self.remarks: dict[EntryRef, str] = {}  # what was written into the details of entries, to search for it
 
     def forget(self, seat: Seat) -> None:
         """The node's process is gone, or its disk was put back: look at everything anew."""
@@ -149,7 +151,7 @@ class Laws:
             raise InvariantBroken("I2", f"at {seat.name} orders {sorted(changed - about)} changed without an entry")
 
     def books(self, seat: Seat) -> None:
-        """L-I1, L-I2, L-I5 over all orders at once, and I10: no officer's total ceiling is passed."""
+        """L-I1, L-I2, L-I5 over all orders at once."""
         desk = seat.desk
         record = desk.record
         for order in record.orders.values():
@@ -157,29 +159,24 @@ class Laws:
                 raise InvariantBroken(f"L-{breach.law}", f"at {seat.name}: {breach}")
         for breach in invariants.of_books(record, [party.code for party in desk.genesis.parties]):
             raise InvariantBroken(f"L-{breach.law}", f"at {seat.name}: {breach}")
-        spent: dict[tuple[int, int, int], int] = {}
-        for order in record.orders.values():
-            for ref in order.effective:
-                entry = desk.space.entry(ref)
-                if entry.kind not in COMMITTING:
-                    continue
-                committed = desk.fold.commitment(entry)
-                grant = record.grants.get((entry.party, getattr(entry.body, "who", 0)))
-                if committed is None or grant is None:
-                    continue
-                if grant.per_act is not None and committed.amount > grant.per_act:
-                    raise InvariantBroken("I10", f"at {seat.name} {ref} binds to more than its warrant's ceiling")
-                if grant.total is not None and committed.currency == grant.currency:
-                    place = (ref.log, entry.party, grant.ref.index)
-                    spent[place] = spent.get(place, 0) + committed.adds
-                    if spent[place] > grant.total:
-                        raise InvariantBroken("I10", f"at {seat.name} {ref} passes the total ceiling of its warrant")
 
     def no_divergence(self, seat: Seat, honest: Mapping[int, bool]) -> None:
         """I22: what honest nodes attest agrees with what this one makes of the same entries."""
         for log, compared in attest.all_compared(seat.desk).items():
             if honest.get(log) and compared.differs is not None:
                 raise InvariantBroken("I22", f"{seat.name} says that {log} attests something else: {compared.differs}")
+
+    def forgets(self, seat: Seat) -> None:
+        """I9: a remark that was erased is in nothing this node could send, nor in the files it keeps."""
+        desk = seat.desk
+        codec = desk.space.codec
+        envelopes = [read_envelope(bundle) for bundle in desk.space.compose_all({}, desk.sign_checkpoint)]
+        told = b"".join(codec.unpack(envelope.codec, envelope.body) for envelope in envelopes) + seat.disk.bytes()
+        for target in desk.record.erasures.targets:
+            erased = desk.space.entry(target).missing & Segment.DETAIL
+            remark = self.remarks.get(target)
+            if erased and remark is not None and target.log not in self.forked and remark.encode() in told:
+                raise InvariantBroken("I9", f"{seat.name} still has the remark of {target}")
 
     def from_scratch(self, seat: Seat, dice: Random) -> None:
         """I1, I4, I7: the disk's bytes verify, and the same entries in another order mean the same."""

@@ -213,6 +213,10 @@ class Disk:
         burnt, self.fuse = self.fuse, None
         return burnt
 
+    def bytes(self) -> bytes:
+        """Return what is in its files, after what is due to be cleaned was cleaned."""
+        return b""  # a store in memory has none
+
     def image(self) -> Any:
         """Return a copy of what is durable now: a backup."""
         return copy_of(self.inner)
@@ -279,6 +283,10 @@ class SqliteDisk(Disk):
         for ending, data in self._wreck.items():
             Path(f"{self._path}{ending}").write_bytes(data)
         self.inner = open_store(f"sqlite:///{self._path}")
+
+    def bytes(self) -> bytes:
+        self.inner.purge()
+        return b"".join(self._files().values())
 
     def image(self) -> bytes:
         path = self._path.with_name(f"backup-{self._dice.getrandbits(64):x}.db")

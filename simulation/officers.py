@@ -51,7 +51,7 @@ from tallystick.core.entries import (
     Withdrawal,
     to_array,
 )
-from tallystick.core.identity import EntryRef
+from tallystick.core.identity import EntryRef, party_of
 from tallystick.core.orders import OpenAct, OrderState, OrderView, open_acts
 
 ENDED = frozenset({OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.VOID})
@@ -84,10 +84,10 @@ def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | No
         return _price_list(desk, dice, day, wrong=wrong), _earlier_list(desk, dice)
     choice: list[OpenAct] = []
     for _ in range(6):
-        order = desk.record.orders[dice.choice(orders[-30:])]
-        possible = open_acts(order, desk.party)
-        choice = [act for act in possible if act.primary]
-        if choice and dice.random() < 0.9:
+        order = desk.record.orders[dice.choice(orders[-12:])]
+        possible = [act for act in open_acts(order, desk.party) if wrong or not _is_too_late(order, act, day)]
+        choice = [act for act in possible if act.primary or _has_lapsed(order, act, day)]
+        if choice and dice.random() < 0.8:
             break
         choice = [act for act in possible if dice.random() < _SELDOM.get(act.kind, 1.0)]
         if choice and dice.random() < 0.15:
@@ -100,6 +100,15 @@ def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | No
         return Note(_officer(desk, dice, day, tuple(Duty), wrong=wrong)), order.order_id
     act = dice.choice(choice)
     return _body(desk, dice, order, act, day, wrong=wrong), act.on
+
+
+def _has_lapsed(order: OrderView, act: OpenAct, day: int) -> bool:
+    """Return whether ``act`` is a new offer in the place of one that was not taken in time."""
+    return act.kind is Kind.OFFER and order.offer is not None and order.offer.valid_until < day
+
+
+def _is_too_late(order: OrderView, act: OpenAct, day: int) -> bool:
+    return act.kind is Kind.ORDER and order.offer is not None and order.offer.valid_until < day
 
 
 def _officer(desk: Desk, dice: Random, day: int, duties: tuple[Duty, ...], *, wrong: bool) -> int:
@@ -118,6 +127,10 @@ def _anything(desk: Desk, dice: Random, order: OrderView, day: int) -> tuple[Bod
     refs = [*order.effective, *order.void] or [order.order_id]
     on = dice.choice(refs)
     line = order.lines[0].line if order.lines else 1
+    own = [ref for ref in refs if party_of(ref.log) == desk.party]
+    if own and dice.random() < 0.3:
+        on = dice.choice(own)
+        return _correction(desk, dice, on, getattr(desk.space.entry(on).body, "who", who)), on
     body = dice.choice([
         Decline(who, Reason.OUTSIDE_AGREEMENT),
         Withdrawal(who, Reason.ENTERED_IN_ERROR),
@@ -153,10 +166,11 @@ def _request(desk: Desk, dice: Random, day: int, *, wrong: bool) -> Request:
         for n in range(1, dice.choice((2, 2, 3, 4)))
     )  # fmt: skip
     serial = numbers.next_serial(desk, year) - (1 if wrong and dice.random() < 0.3 else 0)
+    need_to = day + 3 + dice.randrange(20) - (30 if wrong and dice.random() < 0.2 else 0)
+    provider = dice.choice(desk.partners) if not wrong or dice.random() < 0.8 else dice.randrange(16)
     return Request(
-        _officer(desk, dice, day, (Duty.REQUESTER,), wrong=wrong), year, max(0, serial), dice.choice(desk.partners),
-        dice.choice("abd") if not wrong or dice.random() < 0.8 else "z", day + 3, day + 3 + dice.randrange(20), "INVTZ",
-        "a ship", lines,
+        _officer(desk, dice, day, (Duty.REQUESTER,), wrong=wrong), year, max(0, serial), provider,
+        dice.choice("abd") if not wrong or dice.random() < 0.8 else "z", day + 3, need_to, "INVTZ", "a ship", lines,
     )  # fmt: skip
 
 
@@ -261,7 +275,7 @@ def _body(desk: Desk, dice: Random, order: OrderView, act: OpenAct, day: int, *,
         case Kind.CLOSE:
             return Close(who)
         case Kind.CORRECTION:
-            return _correction(desk, dice, act, who)
+            return _correction(desk, dice, act.on, who)
         case Kind.COUNTERSIGN:
             return Countersign(who)
         case _:
@@ -272,8 +286,8 @@ def _counted(line: int, delivered: int, refused: int, off: int) -> ReceiptLine:
     return ReceiptLine(line, max(0, delivered - refused + off), refused, Reason.SPOILED)
 
 
-def _correction(desk: Desk, dice: Random, act: OpenAct, who: int) -> Correction:
-    said = desk.space.entry(act.on).body
+def _correction(desk: Desk, dice: Random, on: EntryRef, who: int) -> Correction:
+    said = desk.space.entry(on).body
     if dice.random() < 0.25 or isinstance(said, Unreadable):
         return Correction(who, b"")
     array = to_array(said)

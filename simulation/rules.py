@@ -21,10 +21,10 @@ from tallystick.core.steps import walk
 
 @dataclass
 class Rules:
-    """How often each rule decided something. A row is an act on what it may be said of; a move, a row's act in a state."""
+    """How often each rule decided something."""
 
-    rows: Counter[str] = field(default_factory=Counter)
-    moves: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)  # acts that counted, and on what
+    moves: Counter[str] = field(default_factory=Counter)  # and in which state of their order
     guards: Counter[str] = field(default_factory=Counter)  # what an act's row says it may earn, and did
     posted: Counter[str] = field(default_factory=Counter)
     findings: Counter[str] = field(default_factory=Counter)

@@ -143,10 +143,10 @@ class World:
 
     def _choose(self) -> Callable[[World], None]:
         weights: dict[Callable[[World], None], float] = {
-            acts.act: 50,
+            acts.act: 60,
             traffic.visit: 34,
             traffic.send_courier: 5,
-            headquarters.administer: 1.5,
+            headquarters.administer: 2.5,
             headquarters.erase: 0.5,
             accidents.light_fuse: 1.2 * self.weather["crash"],
             accidents.restart: 0.3,
