@@ -18,13 +18,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from tests.exhaustive import small
 from tests.golden import record_story
 from tests.keepers import DICTIONARY
 
-from tallystick.app import attest, exchange, fields, forks, pairing, recover, unpack, verify_courier, verify_evidence
+from tallystick.app import (
+    attest,
+    digests,
+    exchange,
+    fields,
+    forks,
+    pairing,
+    recover,
+    unpack,
+    verify_courier,
+    verify_evidence,
+)
 from tallystick.app.node import Desk
 from tallystick.app.prove import prove
 from tallystick.app.verify import audit
@@ -32,14 +44,19 @@ from tallystick.core import bundle as wire
 from tallystick.core import canonical, checkpoint, held, log, reading
 from tallystick.core.agreement import Genesis
 from tallystick.core.entries import BODIES, Unreadable, from_array, to_array
-from tallystick.core.errors import LocalError, RemoteError, StoreError
+from tallystick.core.errors import LocalError, MalformedBytesError, RemoteError, StoreError
 from tallystick.core.fold import PROFILE, Fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
-from tallystick.stores import MemoryStore, files, open_store
+from tallystick.stores import MemoryStore, backups, files, officer_keys, open_store
+from tallystick.web import link
 
 ROOM = "TALLYSTICK_FUZZ_ROOM"
 CORPUS = Path(__file__).with_name("corpus")
+ASIDE_MAX = 50  # refused bundles kept before a receiver is made anew
+
+
+Opened = tuple[bytes, Callable[[bytes], bytes]]  # a part worth mutating, and how to put another one in its place
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,7 @@ class Reader:
     seeds: Callable[[], Iterator[bytes]]
     may_raise: tuple[type[Exception], ...] = (RemoteError,)
     longest: int = 4096  # bytes worth trying
+    open: Callable[[bytes, Random], Opened] | None = None  # for what comes packed: mutating the packed bytes is in vain
 
     def __call__(self, data: bytes) -> None:
         with suppress(*self.may_raise):
@@ -81,7 +99,9 @@ def _held(dictionary: bytes) -> tuple[Any, ...]:
     return genesis, sorted(leaves, key=lambda leaf: leaf[:2]), keys, heads
 
 
+@cache
 def _listener(dictionary: bytes = b"") -> Space:
+    """Return the listener's space; whoever lets it take something in forgets it afterwards (``cache_clear``)."""
     genesis, leaves, keys, heads = _held(dictionary)
     return Space.restore(genesis, leaves, keys, heads, dictionary=dictionary)
 
@@ -122,7 +142,9 @@ def _bundle(data: bytes) -> None:
     for dictionary in (b"", DICTIONARY):
         space = _listener(dictionary)
         with suppress(RemoteError):
-            space.apply(space.read(data))
+            admission = space.read(data)
+            _listener.cache_clear()
+            space.apply(admission)
 
 
 def _sequence(data: bytes) -> None:
@@ -144,6 +166,7 @@ def _body(data: bytes) -> None:
         admission = space.read(canonical.encode_trusted([1, space.id[:4], 0, data, raw]))
     finally:
         reading.verify = checked
+    _listener.cache_clear()
     space.apply(admission)
     fold = Fold(space.genesis)
     fold.extend(space.acts())
@@ -151,11 +174,21 @@ def _body(data: bytes) -> None:
     fold.record.ledger.open_items()
 
 
-def _courier(data: bytes) -> None:
+@cache
+def _receiver() -> Desk:
     genesis, desk = _before_courier()
     store = MemoryStore()
     store.create_space(genesis)
-    exchange.receive(small.desk_copy(desk, store=store), data)
+    return small.desk_copy(desk, store=store)
+
+
+def _courier(data: bytes) -> None:
+    try:
+        exchange.receive(_receiver(), data)
+    finally:
+        desk = _receiver()
+        if desk.space.sizes() or desk.store.waiting(desk.id) or len(desk.store.aside_brief()) > ASIDE_MAX:
+            _receiver.cache_clear()
 
 
 def _sealed(data: bytes) -> None:
@@ -289,6 +322,31 @@ def _entry(data: bytes) -> None:
     body = from_array(kind, canonical.decode(core))
     if not isinstance(body, Unreadable):
         assert canonical.encode(to_array(body)) == core
+
+
+def _manifest(data: bytes) -> None:
+    """What a backup says of itself: it may come from a stick that somebody else had."""
+    folder = _exported()[0].parent / "backup"
+    folder.mkdir(exist_ok=True)
+    (folder / backups.MANIFEST).write_bytes(data)
+    backups.changed_files(folder, backups.read_manifest(folder))
+
+
+def _digest_list(data: bytes) -> None:
+    digests.compare_list(_desk_in_memory(), data.decode("utf-8", "replace"))
+
+
+def _officer_key(data: bytes) -> None:
+    """An officer's sealed key as a file; opened by a passkey's secret, which costs no time."""
+    sealed = officer_keys.parse_file(data)
+    officer_keys.salt_of(sealed)
+    officer_keys.open_with_passkey(sealed, bytes(officer_keys.PRF_BYTES))
+
+
+def _refusal(data: bytes) -> None:
+    """The facts with which a partner's node refuses something."""
+    facts = link._facts(data)
+    assert all(type(value) is str for value in facts.values())
 
 
 def _act(data: bytes) -> None:
@@ -425,17 +483,73 @@ def _genesis_seeds() -> Iterator[bytes]:
     yield _node().japan.desk().genesis.bytes
 
 
+def _manifests() -> Iterator[bytes]:
+    folder = _new_folder()
+    (folder / "a file").write_bytes(b"something")
+    desk = _node().japan.desk()
+    kept = backups.kept(_node().japan.store)
+    backups.write_manifest(
+        folder, made_at=1, party="JP", node_name="Tokyo", holds=desk.record.digest.hex(), agreements=kept
+    )
+    yield (folder / backups.MANIFEST).read_bytes()
+    yield b'{"format": 1e999}'
+
+
+def _digest_lists() -> Iterator[bytes]:
+    yield digests.write_list(_desk_in_memory()).encode()
+
+
+def _officer_keys() -> Iterator[bytes]:
+    ids = _node().japan.ids
+    folder = _new_folder()
+    sealed = officer_keys.create("correct horse battery staple", ids)
+    passkey = officer_keys.seal_to_passkey(sealed, "correct horse battery staple", bytes(32), bytes(32), ids)
+    for number, one in enumerate((sealed, passkey)):
+        officer_keys.write_file(folder / str(number), one)
+        yield (folder / str(number)).read_bytes()
+
+
+def _refusals() -> Iterator[bytes]:
+    yield json.dumps({"limit": 16, "what": "bundle", "entry": "16.3"}).encode()
+
+
+# ---- what is packed, opened
+
+
+def _packed(data: bytes, dice: Random) -> Opened:
+    """Open one of the bundles in ``data``: what is mutated is its unpacked body, or what stands beside it."""
+    bundles = wire.split_sequence(data)
+    place = dice.randrange(len(bundles))
+    envelope = wire.read_envelope(bundles[place])
+    space = envelope.space.ljust(32, b"\0")
+    for dictionary in (DICTIONARY, b""):
+        codec = wire.Codec(dictionary)
+        with suppress(RemoteError):
+            body = codec.unpack(envelope.codec, envelope.body)
+            break
+    else:
+        raise MalformedBytesError
+    beside = dice.random() < 0.2
+
+    def closed(new: bytes) -> bytes:
+        said, raw = (body, new) if beside else (new, envelope.raw)
+        again = wire.write_envelope(space, codec, body=said, raw=raw, have=envelope.have, question=envelope.question)
+        return b"".join([*bundles[:place], again, *bundles[place + 1 :]])
+
+    return envelope.raw if beside else body, closed
+
+
 READERS: dict[str, Reader] = {
-    "bundle": Reader(_bundle, _bundles),
+    "bundle": Reader(_bundle, _bundles, open=_packed),
     "sequence": Reader(_sequence, _bundles),
     "body": Reader(_body, _bodies),
-    "courier": Reader(_courier, _courier_files),
+    "courier": Reader(_courier, _courier_files, open=_packed),
     "sealed": Reader(_sealed, lambda: iter([small.courier_file(_node()).data])),
     "folder": Reader(_folder, _exported_files, (RemoteError, StoreError)),
     "database": Reader(_database, _databases, (RemoteError, StoreError), 65_536),
     "evidence": Reader(_evidence, _proofs, (), 16_384),
     "unpacked evidence": Reader(_unpacked, _proofs, (RemoteError,), 16_384),
-    "courier file to verify": Reader(_carried, _courier_files),
+    "courier file to verify": Reader(_carried, _courier_files, open=_packed),
     "heads asked": Reader(_heads_asked, lambda: iter([canonical.encode(forks.heads(_desk_in_memory()))])),
     "heads answered": Reader(_heads_answered, _head_answers),
     "digests asked": Reader(_digests_asked, _digest_questions, (RemoteError,), 8192),
@@ -449,6 +563,10 @@ READERS: dict[str, Reader] = {
     "leaf": Reader(_leaf, _leaves),
     "entry": Reader(_entry, _entries),
     "act": Reader(_act, _acts, (LocalError,)),
+    "backup manifest": Reader(_manifest, _manifests, (LocalError,)),
+    "digest list": Reader(_digest_list, _digest_lists, (LocalError,)),
+    "officer key": Reader(_officer_key, _officer_keys, (LocalError,)),
+    "refusal": Reader(_refusal, _refusals, ()),
 }
 
 

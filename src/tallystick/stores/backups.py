@@ -174,7 +174,7 @@ def read_manifest(folder: Path) -> Manifest:
         told = json.loads(data)
         version = int(told["format"])
         manifest = Manifest.from_json(told) if version == FORMAT else None
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise LocalError("backup-manifest-damaged", path=str(path)) from None
     if manifest is None:
         raise LocalError("backup-too-new", folder=str(folder), found=version, known=FORMAT)

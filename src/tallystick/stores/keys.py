@@ -14,7 +14,6 @@ import os
 import re
 import stat
 from base64 import b64decode, b64encode
-from binascii import Error as BinasciiError
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -158,7 +157,7 @@ class KeyFolder:
     def _seed(self, name: str) -> bytes:
         try:
             seed = b64decode(self._secret(name, _SEED), validate=True)
-        except BinasciiError:
+        except ValueError:
             seed = b""
         if len(seed) != _SEED_BYTES:
             raise self._damaged(name)

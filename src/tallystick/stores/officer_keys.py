@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from base64 import b64decode, b64encode
-from binascii import Error as BinasciiError
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -215,5 +214,5 @@ def parse_file(data: bytes) -> Sealed:
     lines = [line for line in data.decode("ascii", "replace").splitlines() if not line.startswith("#")]
     try:
         return read(b64decode("".join(lines).strip().removeprefix(_FILE), validate=True))
-    except BinasciiError:
+    except ValueError:  # letters that no base64 has
         raise LocalError("officer-key-damaged") from None

@@ -394,6 +394,10 @@ SPOILS = {
     "no settings": lambda backup: (backup / "node.toml").unlink(),
     "no manifest": lambda backup: (backup / "manifest.json").unlink(),
     "another manifest": lambda backup: (backup / "manifest.json").write_text('{"format": 1}'),
+    "a manifest with a number beyond all bounds": lambda backup: (backup / "manifest.json").write_text(
+        '{"format": 1e999}'
+    ),
+    "a manifest in brackets": lambda backup: (backup / "manifest.json").write_text("[" * 100_000),
     "a later manifest": lambda backup: (backup / "manifest.json").write_text('{"format": 9}'),
     "a file more": lambda backup: (backup / "more").touch(),
     "half a database": lambda backup: os.truncate(backup / "node.db", 8192),

@@ -92,6 +92,13 @@ def test_other_bytes_are_no_key(data: bytes) -> None:
     assert caught.value.code == "officer-key-damaged"
 
 
+@pytest.mark.parametrize("data", [b"", b"not base64", "clé".encode(), b"\xff" * 64])
+def test_another_file_is_no_key(data: bytes) -> None:
+    with pytest.raises(LocalError) as caught:
+        officer_keys.parse_file(data)
+    assert caught.value.code == "officer-key-damaged"
+
+
 def test_a_new_passphrase_opens_the_same_key_and_the_old_one_does_not(sealed: Sealed) -> None:
     new = officer_keys.reseal(sealed, WORDS, "quite other words", IDS)
     assert new.public == sealed.public
