@@ -8,7 +8,8 @@ from simulation import enemies, officers
 from simulation.laws import InvariantBroken
 from simulation.machines import DAY, OfficersKey, Seat
 from tallystick.app import timekeeping, write
-from tallystick.core.entries import DETAIL_REMARK, Draft, Entry
+from tallystick.core.detail import remark_of
+from tallystick.core.entries import Draft, Entry
 from tallystick.core.errors import ActRefusedError, LocalError
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def sign(world: World, seat: Seat, draft: Draft) -> Entry | None:
 
 def signed(world: World, entry: Entry) -> None:
     world.tally.acts += 1
-    if entry.detail is not None:
-        world.laws.remarks[entry.ref] = str(entry.detail[DETAIL_REMARK])
+    if remark := remark_of(entry.detail):
+        world.laws.remarks[entry.ref] = remark
 
 
 def look_at_the_clock(seat: Seat) -> None:

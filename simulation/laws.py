@@ -171,7 +171,7 @@ class Laws:
         desk = seat.desk
         codec = desk.space.codec
         envelopes = [read_envelope(bundle) for bundle in desk.space.compose_all({}, desk.sign_checkpoint)]
-        told = b"".join(codec.unpack(envelope.codec, envelope.body) for envelope in envelopes) + seat.disk.bytes()
+        told = b"".join(codec.unpack(envelope.codec, envelope.body) for envelope in envelopes) + seat.disk.contents()
         for target in desk.record.erasures.targets:
             erased = desk.space.entry(target).missing & Segment.DETAIL
             remark = self.remarks.get(target)

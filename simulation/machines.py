@@ -213,7 +213,7 @@ class Disk:
         burnt, self.fuse = self.fuse, None
         return burnt
 
-    def bytes(self) -> bytes:
+    def contents(self) -> bytes:
         """Return what is in its files, after what is due to be cleaned was cleaned."""
         return b""  # a store in memory has none
 
@@ -284,7 +284,7 @@ class SqliteDisk(Disk):
             Path(f"{self._path}{ending}").write_bytes(data)
         self.inner = open_store(f"sqlite:///{self._path}")
 
-    def bytes(self) -> bytes:
+    def contents(self) -> bytes:
         self.inner.purge()
         return b"".join(self._files().values())
 

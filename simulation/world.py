@@ -51,6 +51,7 @@ class World:
         self.mending: list[tuple[int, Seat]] = []  # disks in trouble, until when
         self.answers: dict[tuple[str, str], exchange.Reply] = {}  # the last one of a pair, to be sent again
         self.seats: dict[str, Seat] = {}
+        self.space = b""  # the agreement's id
         self.side = b""  # another agreement of the same headquarters, in some worlds
         self.twins: dict[str, Seat] = {}  # by the name of the node whose keys they have
         self.shown: set[tuple[str, str]] = set()  # (name, other): to whom the twin is shown
