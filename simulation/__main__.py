@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import textwrap
 import time
 from collections import Counter
 
@@ -17,6 +18,7 @@ from simulation.tally import Tally
 from simulation.world import World
 
 YEAR = 365.25 * 86_400
+WIDTH = 115  # columns of a line
 RULES = (
     ("rows", "rows of the order table"),
     ("moves", "of them in a state they may start from"),
@@ -27,7 +29,7 @@ RULES = (
 
 
 def say(text: str = "") -> None:
-    print(text, flush=True)
+    print(textwrap.fill(text, WIDTH, subsequent_indent=" " * 13, break_on_hyphens=False), flush=True)
 
 
 def replay(seed: int) -> int:
@@ -79,8 +81,8 @@ def report(total: Tally, *, first: int, last: int, failed: list[int], seconds: f
         counts, every = getattr(total.rules, name), rules.ALL[name]
         never = [rule for rule in every if not counts[rule]]
         said = Counter({rule: counts[rule] for rule in every if counts[rule]})
-        say(f"  {name:<10} {len(said)} of {len(every)} {what}: {_listed(said)}")
-        say(f"  {'':<10} never: {', '.join(never) or 'none'}")
+        say(f"  {name:<9}  {len(said)} of {len(every)} {what}: {_listed(said)}")
+        say(f"{'':13}never: {', '.join(never) or 'none'}")
     say(f"refused      {len(total.refused)} codes, before signing: {_listed(total.refused)}")
     say(f"alarms       {_listed(total.alarms)}")
     say(f"turned away  {len(total.turned_away)} codes, bytes from others: {_listed(total.turned_away)}")

@@ -131,7 +131,7 @@ def _anything(desk: Desk, dice: Random, order: OrderView, day: int) -> tuple[Bod
     if own and dice.random() < 0.3:
         on = dice.choice(own)
         return _correction(desk, dice, on, getattr(desk.space.entry(on).body, "who", who)), on
-    body = dice.choice([
+    choice: list[Body] = [
         Decline(who, Reason.OUTSIDE_AGREEMENT),
         Withdrawal(who, Reason.ENTERED_IN_ERROR),
         Order(who, _officer(desk, dice, day, (Duty.FUNDS_CERTIFIER,), wrong=True), dice.randrange(10**7), "an office"),
@@ -152,8 +152,8 @@ def _anything(desk: Desk, dice: Random, order: OrderView, day: int) -> tuple[Bod
         Correction(who, dice.randbytes(dice.randrange(12))),
         Countersign(who),
         Note(who),
-    ])  # fmt: skip
-    return body, on
+    ]  # fmt: skip
+    return dice.choice(choice), on
 
 
 def _request(desk: Desk, dice: Random, day: int, *, wrong: bool) -> Request:

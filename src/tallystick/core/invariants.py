@@ -4,7 +4,7 @@ The fold is total and never raises; whoever takes entries in asks here about the
 law is broken. A breach is a mistake of this program, never of a partner: no entry can bring one about. Decides what is
 asked. Leaves to ``app.node`` when, and to the attestations whether two nodes mean the same (I4).
 
-One order costs a walk over its lines and its journal; ``of_books`` walks all orders and is for tests and drills.
+One order costs a walk over its lines and its journal; ``of_books`` walks all orders and is for tests and simulations.
 """
 
 from __future__ import annotations
