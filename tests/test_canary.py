@@ -24,15 +24,18 @@ from django.test import Client
 from tests.nodes import NAMES, agreed, delivered, offered, paired, received
 from tests.web.conftest import Browser, Stage, form_on
 from tests.web.doors import open_door
+from urllib3 import BaseHTTPResponse
 
-from tallystick.app import courier, exchange, pairing, prove
+from tallystick.app import attest, courier, exchange, forks, pairing, prove, recover, restored
 from tallystick.app.node import Node
 from tallystick.app.ports import Peer, PeerStatus
 from tallystick.app.settings import NodeSettings
 from tallystick.app.unpack import unpack
+from tallystick.cli.demo.director import StageClock
 from tallystick.cli.main import cli
 from tallystick.core import bundle as wire
-from tallystick.core.entries import Kind
+from tallystick.core import canonical
+from tallystick.core.entries import Attest, Kind
 from tallystick.core.errors import RemoteError, TallystickError
 from tallystick.core.identity import EntryRef
 from tallystick.core.space import Space
@@ -272,6 +275,8 @@ def let_everything_out(nodes: dict[str, Node], outside: Outside, tmp_path: Path)
     outside.add("have", desk.space.have_only())
     _partner_calls(jp, india, outside)
     _we_call(jp, india, outside)
+    _partner_visits(jp, india, outside)
+    _we_ask_for_a_new_key(jp, outside)
     ran = CliRunner().invoke(cli, ["--node", str(jp.settings.folder), "export", str(tmp_path / "export")])
     assert ran.exit_code == 0, ran.output
     (order_id,) = desk.record.orders
@@ -289,9 +294,13 @@ def _partner_calls(jp: Node, india: Node, outside: Outside) -> None:
     before = record.set_node(jp)
     try:
         asked = [client.get(f"/peer/{door}") for door in ("card", "knock", "exchange", "orders", "")]
-        for door in ("card", "knock", "challenge", "session", "exchange", "nowhere"):
+        for door in ("card", "knock", "challenge", "session", "exchange", "digests", "heads", "nowhere"):
             bodies = (b"", b"noise", bytes(70_000))
             asked += [client.post(f"/peer/{door}", body, content_type="application/octet-stream") for body in bodies]
+        pages = ("", "sign-in/", "health", "orders/", "people/", f"link/{'x' * 43}/", "nowhere", "api/v1/openapi.json")
+        for path in pages:
+            asked += [client.get(f"/{path}"), client.post(f"/{path}", {"username": "x", "password": "y"})]
+        asked += [client.get(f"/api/v1/{path}") for path in ("status", "orders", "nowhere")]
         for answer in asked:
             outside.add("answers at our doors", answer.serialize_headers() + b"\r\n" + answer.content)
     finally:
@@ -305,6 +314,47 @@ def _partner_calls(jp: Node, india: Node, outside: Outside) -> None:
 
     exchange.sync(desk, post, jp.keys.public("writer"))
     outside.add("answers to an exchange", exchange.answer(jp.desk(), b"", bytes(32)).body)
+
+
+def _partner_visits(jp: Node, india: Node, outside: Outside) -> None:
+    """India's worker at our doors, let in: session, exchange, heads and digests; every answer, with its headers."""
+    (peer,) = india.store.peers()
+    before = record.set_node(jp)
+    try:
+        with open_door() as door:
+            line = HttpLink(india.settings, india.keys, read_seconds=5)
+            read = line._read
+
+            def recorded(answer: BaseHTTPResponse, url: str) -> bytes:
+                data = read(answer, url)
+                outside.add("answers to a visit", json.dumps(dict(answer.headers)).encode() + b"\r\n")
+                return outside.add("answers to a visit", data)
+
+            line._read = recorded  # type: ignore[method-assign]
+            assert isinstance(india.clock, StageClock)
+            india.clock.instant += 86_400  # time to attest, and so to be asked for digests
+            result = visit(india, line, replace(peer, url=door.url))
+            assert not isinstance(result, TallystickError), result
+            desk, ours = india.desk(), jp.keys.public("writer")
+            attested = next(entry.body for entry in desk.fold.attests.values() if isinstance(entry.body, Attest))
+            sizes = [number for held in attested.logs for number in (held.log, held.size)]
+            nothing = [bytes(attest.DIGEST_BYTES)] * attest.BUCKETS  # as if everything differed
+            asked = canonical.encode([sizes, nothing])
+            assert len(line.digests(door.url, desk.id, ours, asked)) > attest.DIGEST_BYTES
+            line.heads(door.url, desk.id, ours, canonical.encode(forks.heads(desk)))
+    finally:
+        record.set_node(before)
+
+
+def _we_ask_for_a_new_key(jp: Node, outside: Outside) -> None:
+    """What a node that came back from a backup sends to headquarters."""
+    desk, folder = jp.desk(), jp.settings.keys_folder
+    KeyFolder(folder).create(recover.NEW, jp.ids)
+    (folder / "root.key").rename(folder / "elsewhere")  # such a node has none
+    restored.mark(desk.store, desk.id, restored.Why.RESTORED, jp.keys, jp.clock.now())
+    outside.add("request for a new key", recover.ask(jp, desk))
+    restored.keep(desk.store, desk.id, None)
+    (folder / "elsewhere").rename(folder / "root.key")
 
 
 def _we_call(jp: Node, india: Node, outside: Outside) -> None:
@@ -350,8 +400,8 @@ def test_no_canary_leaves(world: World):
 
     assert world.outside.left.keys() == {
         "card", "knock", "courier file before sealing", "bundles", "have", "answers at our doors",
-        "answers to an exchange", "requests of the worker", "export", "evidence",
-        "evidence, unpacked", "log lines",
+        "answers to an exchange", "answers to a visit", "requests of the worker", "export", "evidence",
+        "evidence, unpacked", "log lines", "request for a new key",
     }  # fmt: skip
     assert all(any(pieces) for what, pieces in world.outside.left.items() if what != "log lines")
 
