@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from tests.unit.stores.keeping import checkpoint, growth, leaf, postgres_schema, some
+from tests.unit.stores.keeping import TABLE_FILES, checkpoint, growth, leaf, postgres_schema, some
 
 from tallystick.app import ports
 from tallystick.app.ports import Aside, Loaded, Peer, PeerStatus, Store, Waiting
@@ -596,10 +596,7 @@ def as_another_program(keeper: Keeper) -> Iterator[Callable[[str], object]]:
 def held_by(keeper: Keeper, folder: Path) -> bytes:
     """Return the bytes of all files that hold the store, where the database's own program lets us read them."""
     if keeper.url.startswith("postgresql"):
-        files_of = """SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class
-            WHERE relkind IN ('r', 't', 'i') AND pg_relation_filepath(oid) IS NOT NULL AND NOT relisshared
-            AND (relnamespace = current_schema()::regnamespace OR relname LIKE 'pg_statistic%' OR relkind = 't')"""
         with psycopg.connect(keeper.url, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
-            return b"\0".join(part for (part,) in connection.execute(files_of))
+            return b"\0".join(part for (part,) in connection.execute(TABLE_FILES))
     return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())

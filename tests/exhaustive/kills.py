@@ -1,10 +1,11 @@
-"""A node that is killed at every write of an act and of a receive; then it is opened again.
+"""A node that is killed at every write of an act, of a receive and of an erasure; then it is opened again.
 
 ``python -m tests.exhaustive.kills`` compiles ``killed.c``, which counts every call that writes, syncs, cuts, renames,
 removes or sends, and kills the process at the n-th: before it, and after half its bytes. For each kind of database and
-for an act and a receive, n goes from 1 until nothing is left to kill. Each time the killed node is opened again and
-must hold all or nothing of what was under way, and everything that it had ever acknowledged; ``verify`` must pass; and
-doing it once more must complete it. Prints how often each was so.
+deed, n goes from 1 until nothing is left to kill. Each time the killed node is opened again and must hold all or
+nothing of what was under way, and everything that it had ever acknowledged; ``verify`` must pass; and doing it once
+more must complete it. What was erased must be gone from all files once the node has started. Prints how often each
+was so.
 """
 
 from __future__ import annotations
@@ -26,13 +27,14 @@ import psycopg
 from tests.exhaustive import small
 from tests.needs import postgres_url
 from tests.nodes import again, postgres_stores
+from tests.unit.stores.keeping import TABLE_FILES
 
-from tallystick.app import exchange, write
+from tallystick.app import exchange, redact, write
 from tallystick.app import settings as node_settings
 from tallystick.app.node import Node
 from tallystick.app.ports import Loaded
 from tallystick.app.verify import verify
-from tallystick.core.entries import Draft, Note
+from tallystick.core.entries import Draft, Note, Reason, Segment
 from tallystick.stores import open_store
 
 ROOT = Path(__file__).parents[2]
@@ -116,6 +118,21 @@ class Victim:
         node.store.close()
         return loaded
 
+    def starts(self) -> None:
+        """Do what the worker of a served node does first."""
+        node = self.open()
+        node.store.purge()
+        node.store.close()
+
+    def bytes_kept(self) -> bytes:
+        """Return the bytes of Japan's files, or of the files in which the server keeps its tables."""
+        if self.on_server:
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                connection.execute("CHECKPOINT")
+                return b"\0".join(part for (part,) in connection.execute(TABLE_FILES))
+        folder = Path(self.url.removeprefix("files:///")) if self.url else self.made.japan.settings.folder
+        return b"\0".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
 
 def _wait_until_gone(url: str) -> None:
     """Wait until the server has noticed that the killed client is gone: a commit it was sent may still be done."""
@@ -173,6 +190,34 @@ def receive(victim: Victim, at: int, *, half: bool, tally: Tally) -> bool:
     return lived
 
 
+def erase(victim: Victim, at: int, *, half: bool, tally: Tally) -> bool:
+    """Let Japan erase a remark and be killed; return whether it lived."""
+    words = f"Canary {at} {half} {tally.tried}"
+    node = victim.open()
+    who = victim.made.director.grants["JP", "supply"]
+    note = write.sign(node.desk(), Draft(Note(who=who), victim.made.request, {1: words})).ref
+    node.store.close()
+    assert words.encode() in victim.bytes_kept()
+
+    def wish(node: Node) -> bytes:
+        desk = node.desk()
+        return str(write.sign(desk, redact.draft(desk, note, Segment.DETAIL, Reason.ENTERED_IN_ERROR)).ref).encode()
+
+    said, lived = victim.fork(wish, at, half=half)
+    victim.starts()
+    node = victim.open()
+    done = node.desk().space.entry(note).detail is None
+    assert done or said is None, f"{said!r} was acknowledged and is lost"
+    tally.add(done=done, said=said, lived=lived)
+    if not done:
+        assert words.encode() in victim.bytes_kept(), "half of it was done"
+        wish(node)
+    node.store.close()
+    victim.look()
+    assert words.encode() not in victim.bytes_kept()
+    return lived
+
+
 def _prefix(before: Loaded, after: Loaded) -> bool:
     """Assert that nothing of ``before`` is lost or changed in ``after``."""
     assert set(before.leaves) <= set(after.leaves)
@@ -196,7 +241,7 @@ def kill(victim: Victim, deed: str, at: int, tally: Tally) -> bool:
     return True
 
 
-DEEDS: dict[str, Callable[..., bool]] = {"act": act, "receive": receive}
+DEEDS: dict[str, Callable[..., bool]] = {"act": act, "receive": receive, "erase": erase}
 
 
 def inside(store: str, deed: str, stride: int) -> Tally:

@@ -1,4 +1,4 @@
-"""Kills at some writes of an act and a receive; at all of them: ``python -m tests.exhaustive.kills``."""
+"""Kills at some writes of an act, a receive and an erasure; at all of them: ``python -m tests.exhaustive.kills``."""
 
 from pathlib import Path
 

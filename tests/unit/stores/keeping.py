@@ -16,6 +16,10 @@ from tallystick.core.admission import Admission
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.log import StoredLeaf
 
+# The bytes of all files of a schema's tables and indexes, of what is too long for them, and of samples of their values.
+TABLE_FILES = """SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class
+    WHERE relkind IN ('r', 't', 'i') AND pg_relation_filepath(oid) IS NOT NULL AND NOT relisshared
+    AND (relnamespace = current_schema()::regnamespace OR relname LIKE 'pg_statistic%' OR relkind = 't')"""
 POSTGRES = os.environ.get("TALLYSTICK_TEST_POSTGRES", "postgresql:///test")
 
 
