@@ -402,14 +402,13 @@ _LOCAL = {
     "restored-not-heard": Message(
         "This node came back from a backup, and nobody has told it yet what it had signed after that. Until then it "
         "signs nothing: it could be a second history of its own log, which every partner would refuse.",
-        "Exchange with a partner, or by courier file there and back. If nobody can be reached, ask for a new writer: "
-        "tallystick recover ask.",
+        "Exchange with a partner, or by courier file there and back. If nobody can be reached so: tallystick recover "
+        "--help.",
     ),
     "restored-still-missing": Message(
         "This node came back from a backup, and a partner holds {entries} entries of it that are not here again yet. "
         "Until then it signs nothing.",
-        "Exchange again, or read the partner's next courier file. If they do not come, ask for a new writer: "
-        "tallystick recover ask.",
+        "Exchange again, or read the partner's next courier file. If they do not come: tallystick recover --help.",
     ),
     "not-behind": Message("No log of this node is closed under {agreement}.", "There is nothing to recover."),
     "recover-needs-hearing": Message(

@@ -302,11 +302,11 @@ class Desk:
                 restored.keep(self.store, self.id, state)
             return state.questions[writer_key]
 
-    def heard(self, question: bytes, told: Mapping[int, int]) -> bool:
+    def heard(self, question: bytes, told: Mapping[int, int], *, by_voice: bool = False) -> bool:
         """Take in what another node tells to hold; return whether it answers a question of ours."""
         with self.lock:
             state = self.restored
-            after = state.hears(question, told, self._closed_by(state)) if state else None
+            after = state.hears(question, told, self._closed_by(state), by_voice=by_voice) if state else None
             if after is not None:
                 restored.keep(self.store, self.id, after)
             return after is not None

@@ -174,7 +174,8 @@ def grant(node: Node, desk: Desk, request: Request, *, compared_key_id: str) -> 
 
 
 def told(desk: Desk, writer_key: bytes, sizes: Mapping[int, int]) -> None:
-    """Take in what the administrator of another node says, by telephone, that it holds of our logs.
+    """Take in what the administrator of another node says, by telephone, that it holds of our logs; it stands instead
+    of what that node told before.
 
     Raises:
         LocalError: ``not-behind``, ``unknown-log``, or ``not-all-told`` (a closed log was not spoken of).
@@ -186,7 +187,7 @@ def told(desk: Desk, writer_key: bytes, sizes: Mapping[int, int]) -> None:
         raise LocalError("not-all-told", logs=", ".join(map(str, sorted(missing))))
     question = desk.question_for(writer_key)
     assert question is not None
-    desk.heard(question, sizes)
+    desk.heard(question, sizes, by_voice=True)
     desk.settle()
 
 

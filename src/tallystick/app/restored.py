@@ -36,17 +36,16 @@ class Restored:
     """Why and since when some logs are closed, and what was heard about them.
 
     ``keys`` are the public keys whose logs are closed; a key made later opens a log nobody wrote before. ``questions``
-    and ``heard`` go by the other node's writer key; ``tried`` are those who did not answer. ``needed`` is the most that
-    anybody told of a closed log: as much must be here before it is opened.
+    and ``told`` go by the other node's writer key; ``tried`` are those who did not answer. Of each closed log the most
+    that anybody told must be here before it is opened.
     """
 
     since: int  # seconds since 1970
     why: Why
     keys: frozenset[bytes]
     questions: Mapping[bytes, bytes] = field(default_factory=dict)
-    heard: frozenset[bytes] = frozenset()
+    told: Mapping[bytes, Mapping[int, int]] = field(default_factory=dict)
     tried: frozenset[bytes] = frozenset()
-    needed: Mapping[int, int] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         return json.dumps(
@@ -55,9 +54,8 @@ class Restored:
                 "why": self.why.value,
                 "keys": sorted(key.hex() for key in self.keys),
                 "questions": {key.hex(): asked.hex() for key, asked in sorted(self.questions.items())},
-                "heard": sorted(key.hex() for key in self.heard),
+                "told": {key.hex(): sorted(sizes.items()) for key, sizes in sorted(self.told.items())},
                 "tried": sorted(key.hex() for key in self.tried),
-                "needed": sorted(self.needed.items()),
             }
         ).encode()
 
@@ -69,28 +67,41 @@ class Restored:
             why=Why(told["why"]),
             keys=frozenset(map(bytes.fromhex, told["keys"])),
             questions={bytes.fromhex(key): bytes.fromhex(asked) for key, asked in told["questions"].items()},
-            heard=frozenset(map(bytes.fromhex, told["heard"])),
+            told={bytes.fromhex(key): dict(sizes) for key, sizes in told["told"].items()},
             tried=frozenset(map(bytes.fromhex, told["tried"])),
-            needed=dict(told["needed"]),
         )
 
-    def hears(self, question: bytes, told: Mapping[int, int], own: frozenset[int]) -> Restored | None:
+    @property
+    def heard(self) -> frozenset[bytes]:
+        return frozenset(self.told)
+
+    def hears(
+        self, question: bytes, told: Mapping[int, int], own: frozenset[int], *, by_voice: bool = False
+    ) -> Restored | None:
         """Return what is known after an answer; None when it answers no question of ours.
 
         Args:
             question: As it came.
             told: The sizes the other node holds.
             own: The closed logs.
+            by_voice: An administrator has it from the other's, so it stands instead of what that node told before:
+                a wrong number can be put right. Else an old courier file must not take back what a newer one told.
         """
         teller = next((key for key, asked in self.questions.items() if asked == question), None)
         if teller is None:
             return None
-        needed = {log: max(self.needed.get(log, 0), told.get(log, 0)) for log in own}
-        return replace(self, heard=self.heard | {teller}, needed=dict(self.needed) | needed)
+        before = {} if by_voice else self.told.get(teller, {})
+        now = {log: max(before.get(log, 0), told.get(log, 0)) for log in own}
+        return replace(self, told={**self.told, teller: now})
 
     def missing(self, sizes: Mapping[int, int]) -> dict[int, int]:
         """Return how many leaves of each closed log others told of and are not here yet."""
-        return {log: size - sizes.get(log, 0) for log, size in self.needed.items() if size > sizes.get(log, 0)}
+        lacking: dict[int, int] = {}
+        for told in self.told.values():
+            for log, size in told.items():
+                if (lack := size - sizes.get(log, 0)) > lacking.get(log, 0):
+                    lacking[log] = lack
+        return lacking
 
 
 def mark(store: EntryStore, space: bytes, why: Why, keys: KeyRing, now: int) -> Restored:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 def recover_() -> None:
     """Let a node sign again that came back from a backup.
 
-    Not needed when it can exchange, or courier files can go there and back: then it opens by itself.
+    Not needed when it can exchange, or courier files can go there and back: then it opens by itself. Else a partner's
+    administrator tells by telephone (tell there, told here); a node whose party's root key is elsewhere may ask for a
+    new writer (ask, grant, take).
     """
 
 
@@ -47,7 +49,8 @@ def tell(shell: Shell, party: str | None, as_json: bool) -> None:
 def told(shell: Shell, sizes: tuple[str, ...], partner: str | None, yes: bool) -> None:
     """Take in what a partner's administrator tells of this node's logs.
 
-    They read it with: tallystick recover tell. A wrong word costs a fork of this node's log, for which it answers.
+    They read it with: tallystick recover tell. It stands instead of what their node told before. A number too small
+    costs a fork of this node's log, for which it answers; one too large is put right by telling again.
     """
     node, desk = shell.node, shell.desk
     known = dict(map(_log_size, sizes))

@@ -216,6 +216,17 @@ def test_a_partner_that_claims_more_than_there_is_holds_up_and_no_more(director:
     assert refused(india) == "restored-still-missing"
 
 
+def test_an_older_answer_takes_nothing_back_and_a_voice_does(director: Director, india: Desk):
+    question = india.question_for(director.nodes["JP"].keys.public("writer"))
+    here = india.space.sizes()[india.log]
+    for told, by_voice, lacks in ((5, False, 5), (1, False, 5), (2, True, 2)):
+        assert india.heard(question, {india.log: here + told}, by_voice=by_voice)
+        assert india.restored.missing(india.space.sizes()) == {india.log: lacks}
+    other = india.question_for(b"o" * 32)
+    assert india.heard(other, {india.log: here + 9})
+    assert india.restored.missing(india.space.sizes()) == {india.log: 9}
+
+
 def test_a_word_without_our_question_opens_nothing(director: Director, india: Desk):
     bundle = director.desk("JP").space.have_only
     for question in (None, bytes(16)):

@@ -148,6 +148,15 @@ def test_more_told_than_is_here_keeps_them_closed(pair, behind):
     refused(pair(behind, "warrant", "grant", "--post", "After", "--duty", "auditor"), "restored-still-missing")
 
 
+def test_a_number_too_large_is_put_right_by_telling_again(pair, behind):
+    """Headquarters could not ask for a new writer: the log that would grant it is closed too."""
+    sizes = {row["log"]: row["size"] for row in pair.done("in", "recover", "tell", "--json").json}
+    wrong, right = ([f"{log}={size + more}" for log, size in sizes.items()] for more in (1, 0))
+    refused(pair(behind, "recover", "told", *wrong, "--yes"), "restored-still-missing")
+    pair.done(behind, "recover", "told", *right, "--yes")
+    pair.done(behind, "warrant", "grant", "--post", "After", "--duty", "auditor")
+
+
 def test_what_is_not_told_whole_opens_nothing(pair, behind, tmp_path):
     for words, code in ((["1=9"], "not-all-told"), (["1"], "log-size-wrong"), (["x=9"], "log-size-wrong")):
         refused(pair(behind, "recover", "told", *words, "--yes"), code)
