@@ -28,7 +28,9 @@ def test_a_remark_is_erased_and_the_pages_say_so(stage: Stage, noted: tuple[Entr
     entry = f"/orders/{order}/entries/{note}/"
     assert CANARY in text_of(admin.get(entry))
     assert f'href="/erasures/{note}/"' in admin.get(entry).content.decode()
+    assert CANARY in text_of(admin.get(f"/erasures/{note}/"))
     shown = admin.fill(f"/erasures/{note}/", segments=["detail"], reason="entered-in-error")
+    assert CANARY in text_of(shown)
     assert "Goes with your signature the remark and other free text" in text_of(shown)
     assert CANARY in text_of(admin.get(entry))  # nothing is signed yet
     admin.post(f"/erasures/{note}/", {**form_on(shown, "sign"), "do": "sign"})
@@ -66,7 +68,8 @@ def test_a_core_waits_for_the_partner_who_reads_it_and_confirms(stage: Stage) ->
     assert "asks to erase something" in text_of(other.get("/alarms/"))
     assert f'href="/erasures/{delivery}/confirm/"' in other.get("/erasures/").content.decode()
     shown = other.get(f"/erasures/{delivery}/confirm/")
-    assert "JPYOK" in text_of(shown)
+    before, _, after = text_of(shown).partition("What it says now")
+    assert ("JPYOK" in before, "JPYOK" in after, "INVTZ" in after) == (True, False, True)
     answer = other.post(f"/erasures/{delivery}/confirm/", {**form_on(shown, "sign"), "do": "sign"})
     assert answer.status_code == 302
     director.exchange()

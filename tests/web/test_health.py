@@ -67,6 +67,8 @@ def test_home_says_why_nothing_can_be_signed_and_what_to_do(stage):
     told = text_of(browser.get("/"))
     assert "This node came back from a backup" in told
     assert "by courier file there and back" in told
+    assert "What this node had signed after its backup is not known here yet." in told
+    assert "has acknowledged everything we signed" not in told
 
 
 def test_home_tells_an_administrator_of_the_disk_and_everybody_when_it_is_full(stage, monkeypatch):

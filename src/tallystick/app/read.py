@@ -370,9 +370,13 @@ def officers(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer,
 
 @dataclass(frozen=True)
 class Step:
-    """How far two nodes are in step. ``theirs_missing`` acts of ours they have not acknowledged, and the reverse."""
+    """How far two nodes are in step. ``theirs_missing`` acts of ours they have not acknowledged.
+
+    A node that came back from a backup and may be ``behind`` itself does not know.
+    """
 
     in_step: bool
+    behind: bool
     theirs_missing: int
     last_heard_at: int | None  # the partner's newest claimed time, seconds since 1970
     digest: bytes
@@ -389,7 +393,9 @@ def in_step(desk: Desk) -> Step:
         if desk.space.is_act(log, index)
     )
     heard = [desk.space.last_time(log) for log in desk.space.sizes() if log % 16 != desk.party]
-    return Step(missing == 0, missing, max((t for t in heard if t), default=None), desk.record.digest)
+    behind = bool(desk.closed_logs)
+    newest = max((t for t in heard if t), default=None)
+    return Step(not missing and not behind, behind, missing, newest, desk.record.digest)
 
 
 def duties_for(kind: Kind) -> tuple[Duty, ...]:

@@ -26,6 +26,7 @@ def _agreement(desk: Desk) -> dict[str, Any]:
         "findings": len(desk.record.findings),
         "digest": step.digest.hex(),
         "in_step": step.in_step,
+        "behind": step.behind,
         "not_acknowledged": step.theirs_missing,
         "last_heard_at": iso(step.last_heard_at),
         "last_compared_at": iso(_compared_at(desk)),
@@ -91,6 +92,8 @@ def status(shell: Shell, as_json: bool) -> None:
     for agreement in told["agreements"]:
         say()
         held = "in step" if agreement["in_step"] else f"{agreement['not_acknowledged']} acts not acknowledged yet"
+        if agreement["behind"]:
+            held = "not known: this node may be behind itself"
         facts(
             {
                 "agreement": f"{agreement['agreement']} ({agreement['id'][:8]})",

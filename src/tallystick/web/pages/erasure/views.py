@@ -16,6 +16,7 @@ from tallystick.app import fields, read
 from tallystick.app import redact as erasing
 from tallystick.app.redact import Standing
 from tallystick.core import erasure
+from tallystick.core.detail import remark_of
 from tallystick.core.entries import DESK_KINDS, Draft, Duty, Redact, Segment
 from tallystick.core.errors import LocalError
 from tallystick.core.identity import EntryRef
@@ -114,7 +115,8 @@ def erase(request: SignedInRequest, target: EntryRef) -> HttpResponse:
         "form": form,
         "standing": found,
         "order": order,
-        "told": tell(entry.body, setting_for(here.desk, order, party=entry.party)),
+        "told": _said_now(here, target),
+        "remark": remark_of(entry.detail),
         "signed_by_officer": bool(found.made_with & Segment.AUTH),
         "ours": found.party == here.desk.party_code(here.desk.party),
         "can_sign": here.node.keys.has("root"),
@@ -166,7 +168,13 @@ def _sign_or_show(
         title=_("Erase: entry %(entry)s") % {"entry": target},
         consequence=_consequence(seen),
         back=back,
-        extra={"told": _told(here, draft.body), "seen": seen, "extra_template": "erasure/_preview.html"},
+        extra={
+            "told": _told(here, draft.body),
+            "seen": seen,
+            "now": _said_now(here, target),
+            "remark": remark_of(here.desk.space.entry(target).detail),
+            "extra_template": "erasure/_preview.html",
+        },
     )
     if signed is None or isinstance(signed, HttpResponse):
         return signed
@@ -187,6 +195,13 @@ def _told(here: Here, body: Redact) -> Told:
         return said
     restated = erasure.restated(body, entry.kind)
     return Told(said.fields, said.tables, tell(restated, setting_for(here.desk, order, party=entry.party)))
+
+
+def _said_now(here: Here, target: EntryRef) -> Told:
+    """Return what the entry says as long as nothing is erased, in words."""
+    entry = here.desk.space.entry(target)
+    order = _order(here, erasing.standing(here.desk, target))
+    return tell(entry.body, setting_for(here.desk, order, party=entry.party))
 
 
 def _consequence(seen: erasing.Preview) -> str:
