@@ -115,7 +115,7 @@ def is_due(desk: Desk) -> bool:
             last = desk.space.entry(EntryRef(desk.admin_log, 0)).t
         else:
             return False
-        if abs(desk.clock.now() - last) < ATTEST_SECONDS:
+        if abs(desk.clock.now() - last) < ATTEST_SECONDS or desk.space.withheld():
             return False
         logs = own.body.logs if own is not None and isinstance(own.body, Attest) else ()
         return _said_since(desk, logs, lambda entry: entry.kind != Kind.ATTEST)
@@ -251,6 +251,8 @@ def record_at(desk: Desk, logs: Logs) -> Record | Result:
         desk.refresh()
         if any(desk.space.size(held) < size for held, size in sizes.items()):
             return Result.NOT_HELD
+        if any(begin < sizes.get(held, 0) for held, begin in desk.space.withheld().items()):
+            return Result.NOT_HELD  # what some of them say was left out on the way
         if not _said_since(desk, logs, lambda entry: entry.kind != Kind.ATTEST):
             return desk.record
         if _said_since(desk, logs, lambda entry: _takes_away(entry, sizes)):

@@ -87,7 +87,7 @@ def _take(desk: Desk, bundle: bytes) -> Received:
 
     def stage() -> Admission | None:
         nonlocal told, question
-        admission = desk.space.read(bundle)
+        admission = _read(desk, bundle)
         told, question = admission.have, admission.question
         return admission if admission.leaves or admission.fill else None
 
@@ -155,8 +155,13 @@ def _take_waiting(desk: Desk) -> Received:
     return done
 
 
-def _stage(desk: Desk, bundle: bytes) -> Admission | None:
+def _read(desk: Desk, bundle: bytes) -> Admission:
     admission = desk.space.read(bundle)
+    return admission if desk.may_fill(admission) else desk.space.read(bundle, filling=False)
+
+
+def _stage(desk: Desk, bundle: bytes) -> Admission | None:
+    admission = _read(desk, bundle)
     return admission if admission.leaves or admission.fill else None
 
 

@@ -31,11 +31,12 @@ from tallystick.core.errors import (
     StoreUnavailableError,
 )
 from tallystick.core.fold import Fold, Record
-from tallystick.core.identity import EntryRef, grant_of, log_id
+from tallystick.core.identity import EntryRef, grant_of, log_id, party_of
 from tallystick.core.space import Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 _WRITTEN_AGAIN = "written-again"
+FILLS_MAX = 16  # a day, of one party's entries
 PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
 
@@ -61,6 +62,7 @@ class Desk:
 
     _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
     _purged_at: int = 0
+    _filled: dict[int, tuple[int, int]] = field(default_factory=dict)  # by party: the day, and how often on it
 
     def __post_init__(self) -> None:
         self._reload()
@@ -161,6 +163,7 @@ class Desk:
                 self._note_signed(own)
                 return
             self.not_written = None
+            self._note_filled(admission)
             if admission.cuts or admission.fill:  # what is held already is to be read differently
                 self._reload()
                 changed: Iterable[EntryRef] = self.record.orders
@@ -182,6 +185,21 @@ class Desk:
         if self.not_written is not None:
             self.store.remember(_WRITTEN_AGAIN, b"")
             self.not_written = None
+
+    def may_fill(self, admission: Admission) -> bool:
+        """Return whether what comes for leaves without their text may be taken in today.
+
+        Each time the record is read again, and who left it out may send it bit by bit.
+        """
+        today = self.clock.now() // 86_400
+        counts = [self._filled.get(party_of(leaf.log), (today, 0)) for leaf in admission.fill]
+        return all(day != today or count < FILLS_MAX for day, count in counts)
+
+    def _note_filled(self, admission: Admission) -> None:
+        today = self.clock.now() // 86_400
+        for party in {party_of(leaf.log) for leaf in admission.fill}:
+            day, count = self._filled.get(party, (today, 0))
+            self._filled[party] = (today, count + 1 if day == today else 1)
 
     def _was_kept(self, admission: Admission) -> bool:
         """Return whether a commit that failed was done all the same, as when a server dies before it can say so."""

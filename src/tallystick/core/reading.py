@@ -74,8 +74,8 @@ class Brought(NamedTuple):
     told: Mapping[EntryRef, Cut]
 
 
-def read(here: Held, data: bytes) -> Brought:
-    """Return what a bundle brings to what is held ``here``; errors as ``Space.read``."""
+def read(here: Held, data: bytes, *, filling: bool) -> Brought:
+    """Return what a bundle brings to what is held ``here``; arguments and errors as ``Space.read``."""
     envelope = wire.read_envelope(data)
     if not here.id.startswith(envelope.space):
         raise WrongSpaceError(agreement=here.genesis.name, space=envelope.space.hex())
@@ -86,6 +86,7 @@ def read(here: Held, data: bytes) -> Brought:
     while True:
         try:
             reading = _Reading(here, ranges, seals, told)
+            reading.lacking = {ref.log for ref in here.lacking} if filling else set()
             return Brought(envelope, reading.branches, reading.read(body, at), reading.told)
         except _ForkFoundError as error:  # begin again: from here on it is known which history stands
             told = error.told
@@ -104,6 +105,7 @@ class _Reading:
         self.cuts, keep = here.cuts_with(told) if told else (here.cuts, {})
         self.bases = here.as_cut(self.cuts, keep) if self.cuts != here.cuts else dict(here.logs)
         self.branches: dict[int, Branch] = {}
+        self.lacking: set[int] = set()  # logs of which segments that come are to be taken in
         self.logs: dict[int, Log | Branch] = dict(self.bases)  # with the branches in their place
 
     def read(self, body: bytes, at: int) -> dict[int, Checkpoint]:
@@ -199,7 +201,6 @@ class _Reading:
         """
         own, known_from, sha256 = branch.base.id, branch.base.size, _sha256
         logs, cuts, space_id = self.logs, self.cuts, self.here.id
-        own_lacks = any(ref.log == own for ref in self.here.lacking)
         is_admin = own < PARTIES_MAX
         seen, t = branch.seen_now, branch.t
         lamport = branch.lamport(branch.size - 1) if branch.size else 0
@@ -290,7 +291,7 @@ class _Reading:
                 branch.entries.append(
                     Entry(name, kind, t, obj, body, words, lamport, seen, core_hash, hash_, auth, missing)
                 )
-            elif own_lacks and EntryRef(own, index) in self.here.lacking:
+            elif own in self.lacking and EntryRef(own, index) in self.here.lacking:
                 self._fill(branch, leaf, (core, detail, auth), given)
             branch.push(StoredLeaf(own, index, leaf, core, detail, auth), t)
         return None

@@ -133,8 +133,12 @@ class Space(Held):
         branch = drafting.acknowledge(self, log, now)
         return None if branch is None else self._stage({log: branch})
 
-    def read(self, data: bytes) -> Admission:
+    def read(self, data: bytes, *, filling: bool = True) -> Admission:
         """Stage what a bundle brings. What is held already is rebuilt, compared and left out.
+
+        Args:
+            data: The bundle.
+            filling: Take in segments, too, that were left out of leaves held already.
 
         Raises:
             TooLargeError: beyond a limit of docs/spec/wire.md.
@@ -147,7 +151,7 @@ class Space(Held):
                 not signed. Or ``after-fork``: leaves of a log from where it does not count any more; ``before-fork``:
                 written down by somebody who has not heard of the fork yet.
         """
-        brought = reading.read(self, data)
+        brought = reading.read(self, data, filling=filling)
         return self._stage(brought.branches, brought)
 
     def _stage(self, branches: Mapping[int, Branch], brought: Brought | None = None) -> Admission:

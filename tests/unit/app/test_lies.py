@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.nodes import MEMORY, again, agreed, delivered, held, in_step, paired, received, request, roots
 
-from tallystick.app import attest, exchange, ports
+from tallystick.app import attest, exchange, node, ports
 from tallystick.app.node import Desk
 from tallystick.cli.demo.cast import by_duty
 from tallystick.cli.demo.director import Director
@@ -200,6 +200,43 @@ def test_text_that_was_left_out_on_the_way_is_asked_for_and_the_records_are_equa
     posts.clear()
     visit()
     assert posts == [b""]
+
+
+def test_text_that_was_left_out_makes_no_program_wrong(director: Director):
+    """The node that lacks it would come to another record: it neither attests nor compares before it has it."""
+    asked = request(director)
+    japan, india = director.desk("JP"), director.desk("IN")
+    director.clock.instant += 2 * DAY
+    assert attest.attest_if_due(japan) is not None
+    exchange.receive(india, left_out(japan, asked))
+    assert attest.attest_if_due(india) is None
+    assert not attest.compare(india)
+    (compared,) = attest.all_compared(india).values()
+    assert compared.result is attest.Result.NOT_HELD
+    exchange.receive(india, left_out(japan))
+    assert attest.attest_if_due(india) is not None
+    exchange.receive(japan, b"".join(exchange.news_for(india, japan.space.sizes())))
+    assert not attest.compare(japan)
+    (compared,) = attest.all_compared(japan).values()
+    assert compared.result is attest.Result.SAME
+
+
+def test_text_that_comes_bit_by_bit_does_not_keep_a_node_busy(director: Director, monkeypatch: pytest.MonkeyPatch):
+    """Each time all is read again, so there is an end to it until tomorrow; what is new is taken in all the same."""
+    monkeypatch.setattr(node, "FILLS_MAX", 2)
+    asked = [request(director) for _ in range(4)]
+    japan, india = director.desk("JP"), director.desk("IN")
+    exchange.receive(india, left_out(japan, *asked))
+    missing = [asked[1:], asked[2:], asked[3:], []]
+    for rest in missing[:3]:
+        exchange.receive(india, left_out(japan, *rest))
+    assert [finding.entry for finding in india.record.findings] == asked[2:]
+    request(director)
+    assert exchange.receive(india, left_out(japan)).leaves
+    assert [finding.entry for finding in india.record.findings] == asked[2:]
+    director.clock.instant += DAY
+    exchange.receive(india, left_out(japan))
+    assert india.record.findings == ()
 
 
 def test_who_has_left_it_out_is_asked_once_a_day(director: Director):
