@@ -66,6 +66,10 @@ class Log:
     def size(self) -> int:
         return len(self.leaves)
 
+    def granted(self, index: int) -> bytes | None:
+        """Return the writer's key that the leaf at ``index`` grants."""
+        return self.grants.get(index)
+
     def lamport(self, index: int) -> int:
         causes = self.causes
         k = bisect_right(causes.at, index) - 1
@@ -134,6 +138,10 @@ class Branch:
         self.seen_now = self._base_seen = base.seen(begin - 1) if begin else NOTHING_SEEN
         self._base_lamport = base.lamport(begin - 1) if begin else 0
         self._hashes: list[bytes] = []
+
+    def granted(self, index: int) -> bytes | None:
+        """Return the writer's key that the leaf at ``index`` grants."""
+        return self.grants.get(index) if self.begin <= index < self.size else self.base.granted(index)
 
     def lamport(self, index: int) -> int:
         if index < self.begin:

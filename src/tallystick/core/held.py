@@ -135,18 +135,19 @@ class Held:
             assert isinstance(leaf, CtxLeaf)
             yield index, leaf.sights
 
-    def key_of(self, log: int, staged: Mapping[int, Branch] = {}) -> bytes | None:
-        """Return the key that signs for ``log``: the party's root key, or its grant's; None when there is none."""
+    def key_of(self, log: int, logs: Mapping[int, Log | Branch] | None = None) -> bytes | None:
+        """Return the key that signs for ``log``: the party's root key, or its grant's; None when there is none.
+
+        As ``logs`` say, or without them those that are held.
+        """
         party = party_of(log)
         if party >= len(self.genesis.parties):
             return None
         if log < PARTIES_MAX:
             key: bytes | None = self.genesis.parties[party].root_key
         else:
-            branch = staged.get(party)
-            key = branch.grants.get(grant_of(log)) if branch else None
-            if key is None and party in self.logs:
-                key = self.logs[party].grants.get(grant_of(log))
+            admin = (self.logs if logs is None else logs).get(party)
+            key = admin.granted(grant_of(log)) if admin else None
         return key if key is not None and key_is_acceptable(key) else None
 
     def log_of(self, key: bytes) -> int | None:
@@ -295,11 +296,14 @@ class Held:
         part = size < cut.stands and held.tree.node(0, cut.at) == cut.leaf
         return min(size, cut.stands) if whole or part else cut.at
 
-    def cut_by(self, ref: EntryRef, body: object, staged: Mapping[int, Branch] = {}) -> Cut | None:
-        """Return what an entry leaves of a log; None unless it is a partner's, with evidence that counts."""
+    def cut_by(self, ref: EntryRef, body: object, logs: Mapping[int, Log | Branch] | None = None) -> Cut | None:
+        """Return what an entry leaves of a log; None unless it is a partner's, with evidence that counts.
+
+        ``logs`` as in ``key_of``.
+        """
         if not isinstance(body, Fork) or party_of(ref.log) == party_of(body.log):
             return None
-        key = self.key_of(body.log, staged)
+        key = self.key_of(body.log, logs)
         return None if key is None else forks.cut_by(ref, body, self.origin(body.log), key)
 
     def cuts_with(self, told: Mapping[EntryRef, Cut]) -> tuple[dict[int, Cut], dict[int, int]]:

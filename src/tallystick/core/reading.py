@@ -133,10 +133,11 @@ class _Reading:
             grant, admin = grant_of(part.log), party_of(part.log)
             if admin >= len(here.genesis.parties):
                 raise UnknownWriterError(log=part.log)
-            if part.log >= PARTIES_MAX and here.size(admin) > grant and here.key_of(part.log) is None:
-                raise UnknownWriterError(log=part.log)
-            if part.log >= PARTIES_MAX and max(here.size(admin), ends.get(admin, 0)) <= grant:
+            known = self.bases[admin].size if admin in self.bases else 0
+            if part.log >= PARTIES_MAX and max(known, ends.get(admin, 0)) <= grant:
                 raise self._gap(admin, grant + 1)
+            if part.log >= PARTIES_MAX and admin not in ends and here.key_of(part.log, self.bases) is None:
+                raise UnknownWriterError(log=part.log)  # else its grant may be among what comes
             if part.begin > (self.bases[part.log].size if part.log in self.bases else 0):
                 raise self._gap(part.log, part.begin)
 
@@ -187,7 +188,7 @@ class _Reading:
                 self._note_fork(EntryRef(log, at), from_array(Kind.FORK, value[3]))
 
     def _note_fork(self, ref: EntryRef, body: object) -> None:
-        cut = self.here.cut_by(ref, body, self.branches)
+        cut = self.here.cut_by(ref, body, self.logs)
         if cut is not None and ref not in self.told:
             self.told[ref] = cut
             if self.here.cuts_with(self.told)[0] != self.cuts:
@@ -355,7 +356,7 @@ class _Reading:
 
     def _check_seal(self, branch: Branch, seal: Seal) -> Checkpoint:
         log, base = branch.base.id, branch.base
-        key = self.here.key_of(log, self.branches)
+        key = self.here.key_of(log, self.logs)
         if key is None:
             raise UnknownWriterError(log=log)
         head = Checkpoint(branch.size, branch.root(branch.size), seal.signature)
@@ -375,7 +376,7 @@ class _Reading:
         base, log = branch.base, branch.base.id
         index = next(n for n in range(branch.begin, base.size) if base.tree.node(0, n) != branch.growth.node(0, n))
         evidence = None
-        if base.checkpoint is not None and base.checkpoint.size > index:
+        if base.checkpoint is not None and base.checkpoint.size > index and self.here.key_of(log) == key:
             held = base.tree, base.checkpoint
             evidence = forks.prove(log, self.here.origin(log), key, held, (branch.growth, other))
         error = ForkError(log=log, entry=str(EntryRef(log, index)))

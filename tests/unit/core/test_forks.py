@@ -339,3 +339,54 @@ def test_of_what_all_histories_share_nobody_can_have_seen_another_root():
         else:
             with pytest.raises(GapError):
                 hq.take(bundle)
+
+
+def two_admin_histories(to_ship: Draft) -> tuple[Keeper, Keeper, Keeper, int]:
+    """India's administration grants a writer; a copy of its node says something else in the same place."""
+    hq, base, ship = open_books()
+    twin = Keeper(dict(base.names), base.space.genesis)
+    twin.take([hq.bundle(), base.bundle()])
+    base.write(IN_ADMIN, grant("second"))
+    second = log_id(base.space.size(IN_ADMIN) - 1, 1)
+    base.names[second] = "second"
+    base.write(second, note("from the new writer"), note("and more"))
+    twin.write(IN_ADMIN, to_ship)
+    hq.take(base.news(hq.space.sizes()))
+    ship.take(twin.news(ship.space.sizes()))
+    hq.write(JP_HQ, note("I rely on the new writer", EntryRef(second, 1)))
+    ship.write(JP_SHIP, note("I have not heard of it", EntryRef(IN_ADMIN, 1)))
+    return hq, base, ship, second
+
+
+def admin_evidence(hq: Keeper, ship: Keeper) -> Fork:
+    head = ship.space.checkpoint(IN_ADMIN)
+    hashes = ship.space.leaf_hashes(IN_ADMIN, head.size)
+    evidence = hq.space.prove_fork(IN_ADMIN, head, [hashes[at : at + 32] for at in range(0, len(hashes), 32)])
+    assert evidence is not None
+    return evidence
+
+
+def test_a_writer_granted_in_the_history_that_stands_is_known_where_the_other_was_held():
+    post_without_a_key = grant("nobody")
+    post_without_a_key = replace(post_without_a_key, body=replace(post_without_a_key.body, key=None))
+    hq, base, ship, second = two_admin_histories(post_without_a_key)
+    hq.write(JP_HQ, Draft(admin_evidence(hq, ship)))
+    ship.take(hq.news({log: size for log, size in ship.space.sizes().items() if log != IN_ADMIN}))
+    settle(hq, ship, base)
+    assert ship.space.size(second) == hq.space.size(second) > 0
+    assert meaning(hq) == meaning(ship) == meaning(base)
+    assert meaning(Keeperlike(restored(ship))) == meaning(hq)
+
+
+def test_a_log_opened_twice_under_two_keys_is_no_fork_of_either_key():
+    """Nobody signed two histories of it. That its admin log has two is what there is to report."""
+    hq, _, ship, second = two_admin_histories(grant("rival"))
+    rival = Keeper({IN_ADMIN: "root-1", second: "rival"}, hq.space.genesis)
+    rival.take(ship.news({}))
+    rival.write(second, note("from the other new writer"), note("and more"))
+    ship.take(rival.news(ship.space.sizes()))
+    hq.write(JP_HQ, Draft(admin_evidence(hq, ship)))
+    with pytest.raises(ForkError) as refused:
+        ship.take(hq.news({}))
+    assert refused.value.facts["log"] == second
+    assert refused.value.evidence is None
