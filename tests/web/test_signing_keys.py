@@ -71,9 +71,13 @@ def test_an_order_is_signed_with_the_officers_own_key(asked, stage):
     tanaka = stage.browser("JP", "tanaka")
     key = make_key(tanaka)
     assert readable_id(bytes(key.public)) in text_of(tanaka.get(ME))
-    assert "names no key yet" in text_of(tanaka.get(ME))
+    waiting = text_of(tanaka.get(ME))
+    assert "names no key yet" in waiting
+    assert "Read the key id to your administrator" in waiting
     into_the_warrant(stage, key)
-    assert "This key is in the warrant." in text_of(tanaka.get(ME))
+    ready = text_of(tanaka.get(ME))
+    assert "This key is in the warrant." in ready
+    assert "Read the key id to your administrator" not in ready
 
     page = tanaka.fill(asked, **said(stage))
     assert page.status_code == 200, text_of(page)

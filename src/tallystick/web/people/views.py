@@ -228,11 +228,13 @@ def signing_key(request: SignedInRequest) -> HttpResponse:
             form.add_error("passphrase", error)
         except LocalError as error:
             form.add_error("old" if "old" in form.fields else None, messages.sentence(error.code, error.facts))
+    held = list(signing_keys.warrants_of(person, key))
     context = {
         "key": key,
         "key_id": signing_keys.key_id(key) if key is not None else "",
         "public": bytes(key.public).hex() if key is not None else "",
-        "held": list(signing_keys.warrants_of(person, key)),
+        "held": held,
+        "waits": not held or not all(warrant.fits for warrant in held),
         "making": form if todo == "make" or key is None else PassphraseForm(asks_old=False),
         "changing": form if todo == "change" else PassphraseForm(asks_old=True),
         "asking": signing_keys.asking_to_seal(request, person) if key is not None else None,
