@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from binascii import Error as BinasciiError
 from typing import NamedTuple
 
 from tallystick.core.agreement import Genesis
@@ -87,9 +86,9 @@ def read_note(data: str, origin_: str, key: bytes) -> Checkpoint:
 
 def _base64(data: str) -> bytes:
     try:
-        found = b64decode(data, validate=True)
-    except (BinasciiError, ValueError):
+        found = b64decode(data)
+    except ValueError:
         raise MalformedBytesError(what="base64") from None
-    if b64encode(found).decode() != data:  # the last letter has bits that mean nothing, and must be nothing
+    if b64encode(found).decode() != data:  # other letters are left out, and the last one has bits that mean nothing
         raise MalformedBytesError(what="base64")
     return found

@@ -3,6 +3,7 @@ import subprocess
 from base64 import b64decode
 
 import pytest
+from tests.cast import GENESIS
 from tests.golden import record_story
 from tests.keepers import JP_HQ, key, seed
 
@@ -14,6 +15,11 @@ ORIGIN = "keel.example/jp-in/038fea2b/16"
 ROOT = bytes(range(32))
 KEY = key("hq")
 HEAD = Checkpoint(206, ROOT, signing.sign(seed("hq"), checkpoint.text(ORIGIN, 206, ROOT)))
+
+
+def test_a_log_is_named_by_agreement_space_and_number():
+    assert checkpoint.origin(GENESIS, 16) == f"example.net/jpin/{GENESIS.space_id.hex()[:8]}/16"
+    assert len(GENESIS.space_id) == 32
 
 
 def test_the_text_is_three_lines():
@@ -35,6 +41,8 @@ def test_a_note_reads_back_and_only_as_it_is():
         note.replace("— ", "- "),
         note.replace("AAEC", "AAED"),
         note.replace("AAEC", "AA!C"),
+        note.replace("AAEC", "AA!EC"),  # the same root, if what is no base64 were left out
+        note.replace("AAEC", "AAé"),
         note.replace("Hh8=", "Hh9="),  # the same root, in a spelling nobody writes
         note[:-10] + "\n",
         note + "x" * 5000,

@@ -623,3 +623,27 @@ def test_outside_the_table_the_declared_factor_is_all_there_is(measure: FuelMeas
     body = Delivery(OFFICERS[Duty.ISSUING], parse_day("2027-03-05"), 330, "INVTZ", (line,))
     story.say(1, body, on=story.names["A1"], t=at("2027-03-05"))
     assert [f.code for f in story.findings] == ([code] if code else [])
+
+
+def test_a_number_is_one_partys_and_one_kinds_own() -> None:
+    """The same number of the other party, or on the other kind of document, is another number."""
+    theirs = AGREED + (
+        "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-05 JP receive E1 on D1\n"
+        "2027-03-06 IN invoice I1 on A1 for E1 number N-1: 1 500.00\n2027-03-07 IN credit C1 on I1 number N-1: 1 10.00\n"
+    )
+    ours = (
+        '2027-03-01 IN request O2 of JP: 1 FOOD 100 KGM "fresh provisions"\n'
+        "2027-03-02 JP offer F2 on O2 JPY until 2027-04-30: 1 100 @ 10.00\n"
+        "2027-03-03 IN order R2 on F2 limit 2000\n2027-03-04 JP accept A2 on R2\n"
+        "2027-03-05 JP deliver D2 on A2: 1 100\n2027-03-05 IN receive E2 on D2\n"
+        "2027-03-06 JP invoice I2 on A2 for E2 number N-1: 1 500\n2027-03-07 JP credit C2 on I2 number N-1: 1 10\n"
+    )
+    Story(theirs + ours + "-> no findings")
+    again = (
+        "2027-03-08 IN invoice I3 on A1 for E1 number N-1: 1 100.00\n-> finding duplicate-number I3\n"
+        "2027-03-08 IN invoice I4 on A1 for E1 number N-2: 1 100.00\n-> no finding duplicate-number I4\n"
+        "2027-03-08 JP credit C3 on I2 number N-1: 1 1\n-> finding duplicate-number C3\n"
+        "2027-03-08 JP credit C4 on I2 number n-1: 1 1\n-> no finding duplicate-number C4\n"
+    )
+    story = Story(theirs + ours + again)
+    assert len(story.findings) == 2

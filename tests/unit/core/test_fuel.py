@@ -63,7 +63,12 @@ def test_volumes_round_half_up_to_the_litre():
     assert [volume15(n, 50_000) for n in (0, 1, 2, 3)] == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize(("observed", "vcf"), [(-1, 99_000), (10**13, 99_000), (1, 0), (1, 200_000)])
+def test_the_largest_volume_and_the_smallest_factor_are_still_worked_out():
+    assert volume15(10**12, 199_999) == 1_999_990_000_000
+    assert volume15(10**6, 1) == 10
+
+
+@pytest.mark.parametrize(("observed", "vcf"), [(-1, 99_000), (10**12 + 1, 99_000), (1, 0), (1, 200_000)])
 def test_absurd_volumes_are_refused(observed, vcf):
     with pytest.raises(LocalError) as caught:
         volume15(observed, vcf)
