@@ -1,6 +1,7 @@
 """The auditor's page judges as the program does: another implementation, with which it shares no code."""
 
 import json
+import os
 from base64 import b64encode
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
@@ -20,6 +21,7 @@ from tests.evidence import (
     s1,
     s1_evidence,
 )
+from tests.fuzz.bombs import BOMBS
 from tests.needs import needs_chromium
 from tests.nodes import agreed, delivered, paired, received
 from tests.unit.app import test_evidence as variants
@@ -158,6 +160,51 @@ def test_an_act_outside_its_warrant_cannot_count(page):
     verdict, found = judged(page, changed(s1_evidence(), another_officer))
     assert verdict == "does-not-hold"
     assert ("evidence-finding-missing", str(variants.receipt_ref())) in faults(found)
+
+
+def test_findings_are_shown_at_the_act_they_are_about(page, tmp_path):
+    data = after_a_correction(tmp_path)
+    assert [finding.code for finding in check(data).findings] == ["corrected", "refused-goods"]
+    judged(page, data)
+    assert page.locator(".timeline .tag.warn").all_inner_texts() == [
+        "to look at: corrected",
+        "to look at: refused goods",
+    ]
+
+
+# ---- what is no evidence
+
+
+@pytest.mark.parametrize(
+    ("begins", "size", "told"),
+    [
+        (b"PK\x03\x04", 2**31, ["does-not-hold", "malformed-evidence"]),
+        (b"", 0, ["does-not-hold", "malformed-evidence"]),
+        (None, 2**26 + 1, ["cannot-tell", "page-too-large"]),
+    ],
+    ids=["another program's file of two gigabytes", "an empty file", "evidence beyond what evidence may have"],
+)
+def test_of_a_file_that_is_none_of_ours_only_the_beginning_is_read(page, tmp_path, begins, size, told):
+    path = tmp_path / "some.file"
+    path.write_bytes(s1_evidence() if begins is None else begins)
+    os.truncate(path, size)  # the rest is a hole
+    page.reload()
+    ready(page)
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#verdict")
+    code = page.get_attribute(".problems li", "data-code")
+    assert [page.get_attribute("#verdict", "data-verdict"), code] == told
+
+
+@pytest.mark.parametrize("name", [name for name, (reader, _) in BOMBS.items() if reader == "evidence"])
+def test_a_bomb_is_refused_while_somebody_waits(page, tmp_path, name):
+    path = tmp_path / "bomb.evidence"
+    path.write_bytes(BOMBS[name][1]())
+    page.reload()
+    ready(page)
+    page.set_input_files("#file", path)
+    page.wait_for_selector("#verdict", timeout=20_000)
+    assert page.get_attribute("#verdict", "data-verdict") == "does-not-hold"
 
 
 # ---- courier files
