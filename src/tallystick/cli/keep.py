@@ -404,7 +404,8 @@ def _compare(desk: Desk, one: KeptAgreement | None) -> _Check:
     newer = desk.record.entry_count - one.entries
     if not newer:
         return _Check("node", holds=True, told=f"{desk.name}: the node holds the same.")
-    told = f"{desk.name}: the node has {newer} entries more; they would have to come back from a partner."
+    entries = "1 entry" if newer == 1 else f"{newer} entries"
+    told = f"{desk.name}: the node has {entries} more, which would have to come back from a partner."
     return _Check("node", holds=True, told=told)
 
 

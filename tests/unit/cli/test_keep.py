@@ -335,7 +335,7 @@ def test_a_good_backup_passes_the_drill_and_leaves_nothing_behind(pair, backup, 
     pair.done("jp", "warrant", "grant", "--post", "Later", "--duty", "auditor")
     assert drilled(pair, backup) == GOOD
     shown = pair.done("jp", "drill", backup).out
-    assert "the node has 1 entries more" in shown
+    assert "the node has 1 entry more" in shown
     assert "This backup can be relied on." in shown
     assert list((tmp_path / "room").iterdir()) == []
 
