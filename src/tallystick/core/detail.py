@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tallystick.core.agreement import UNPRINTABLE
 from tallystick.core.errors import LocalError
 
 Detail = Mapping[int, object]
@@ -37,7 +38,7 @@ class Attachment:
         return (
             bool(self.name)
             and len(self.name) <= NAME_MAX
-            and self.name.isprintable()
+            and not UNPRINTABLE.search(self.name)
             and 0 <= self.size <= SIZE_MAX
             and len(self.sha256) == _HASH_SIZE
         )
