@@ -30,7 +30,8 @@ from tools import auditor
 from tallystick.app import exchange, prove, redact, write
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical, signing
-from tallystick.core.entries import BODIES, Duty, Kind, Reason, Segment, to_array
+from tallystick.core.detail import Attachment, detail_of
+from tallystick.core.entries import BODIES, Draft, Duty, Kind, Note, Reason, Segment, to_array
 from tallystick.core.orders import DUTY_SIDES, LIFE, Side
 from tallystick.core.quantity import CURRENCIES, UNITS
 from tallystick.core.warrants import EXCLUSIONS
@@ -249,6 +250,19 @@ def test_what_was_erased_is_told_and_what_is_read_instead(page, tmp_path):
     verdict, found = judged(page, b"".join(exchange.news_for(desk, {})), desk.genesis.bytes)
     assert (verdict, faults(found)) == ("holds", [])
     assert sorted(row[1:] for row in found if row[1].startswith("evidence-segment")) == sorted(row[1:] for row in gone)
+
+
+def test_attached_files_are_told_by_name_size_and_hash(page, tmp_path):
+    director = paired(tmp_path)
+    delivery = delivered(director, agreed(director))
+    desk, by = director.desk("IN"), director.grants["IN", "patel"]
+    said = detail_of("As signed.", attachments=[Attachment("受領書 & <b>.pdf", 48_213, bytes(range(32)))])
+    said = {**said, 3: [*said[3], ["odd", -1, bytes(32)], ["run\u202efdp", 1, bytes(32)], 7]}
+    write.sign(desk, Draft(Note(by), obj=delivery, detail=said))
+    verdict, _ = judged(page, prove.prove(desk, desk.record.subject_of(delivery)))
+    assert verdict == "holds"
+    told = f"Attached: 受領書 & <b>.pdf, 48213 bytes, SHA-256 {bytes(range(32)).hex()}"
+    assert [text for text in page.locator(".timeline .who").all_inner_texts() if "Attached" in text] == [told]
 
 
 def test_a_courier_file_needs_the_agreement(page):

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,11 +15,13 @@ import pytest
 from tests.evidence import s1, s1_evidence
 from tests.keepers import IN_BASE, JP_HQ
 from tests.needs import needs_age, needs_go, needs_openssl
+from tests.nodes import agreed, delivered, paired
 from tests.unit.core.test_forks import evidence_of, told_apart
 
-from tallystick.app import exchange
+from tallystick.app import exchange, prove, write
 from tallystick.app.unpack import forks, unpack
-from tallystick.core.entries import Draft
+from tallystick.core.detail import Attachment, detail_of
+from tallystick.core.entries import Draft, Note
 
 pytestmark = [needs_openssl, needs_go, needs_age]
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "verify-without-tallystick.md").read_text(encoding="utf-8")
@@ -29,6 +32,7 @@ STEPS = {
 }
 GO = dict(zip(("check", "fork"), re.findall(r"```go\n(.*?)```", GUIDE, re.DOTALL), strict=True))
 FORK = "Two histories of one log"
+ATTACHED = "An attached file"
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +81,10 @@ def run(folder, heading):
 
 
 def test_the_guide_has_its_steps():
-    assert [heading[:2] for heading in STEPS] == ["1.", "2.", "3.", "4.", "5.", "6.", "Tw", "A "]
+    assert [heading[:2] for heading in STEPS] == ["1.", "2.", "3.", "4.", "5.", "6.", "Tw", "An", "A "]
 
 
-@pytest.mark.parametrize("heading", [heading for heading in STEPS if heading != FORK])
+@pytest.mark.parametrize("heading", [heading for heading in STEPS if heading not in {FORK, ATTACHED}])
 def test_every_step_accepts_what_is_fresh(unpacked, heading):
     ran = run(unpacked, heading)
     assert ran.returncode == 0, ran
@@ -90,6 +94,24 @@ def test_the_foreign_checker_tells_what_it_saw(unpacked):
     told = run(unpacked, "5. The entries are in the signed trees: Go").stdout.splitlines()
     assert len(told) == 4
     assert told[1].startswith("log 1: ")
+
+
+def test_an_attached_file_is_known_by_its_bytes(tmp_path):
+    director = paired(tmp_path)
+    delivery = delivered(director, agreed(director))
+    desk, by = director.desk("IN"), director.grants["IN", "patel"]
+    scan = Attachment("delivery-note.pdf", 3, sha256(b"abc").digest())
+    note = write.sign(desk, Draft(Note(by), obj=delivery, detail=detail_of(attachments=[scan]))).ref
+    folder = tmp_path / "the-order"
+    for name, data in unpack(prove.prove(desk, desk.record.subject_of(delivery))).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "delivery-note.pdf").write_bytes(b"abc")
+    ran = run(folder, ATTACHED)
+    assert (ran.returncode, ran.stdout) == (0, f"{note.log}/{note.index}\n")
+    flip(folder / "delivery-note.pdf")
+    assert run(folder, ATTACHED).returncode != 0
 
 
 def flip(path):

@@ -486,6 +486,10 @@ _LOCAL = {
     ),
     "duty-not-held": Message("You hold no warrant for this act ({kind}).", "It needs one of these duties: {duties}."),
     "fields-not-json": Message("The fields in {path} do not read: {why}.", "Give one JSON object."),
+    "attachment-not-here": Message(
+        "{path} is not an evidence file, so there is nothing to compare an attached file with.",
+        "Make one with tallystick prove.",
+    ),
     "too-many-attachments": Message("At most {limit} files belong to one act.", "Put them into one archive."),
     "attachment-not-possible": Message(
         "A file cannot be attached under the name “{name}”.",
@@ -730,6 +734,7 @@ _CHECKS = {
         "Log {log} has two histories, both signed by its key; this entry proves it. They part at leaf {index}; the one "
         "that stands is shown."
     ),
+    "evidence-not-attached": Message("This file is attached to no entry that is shown, or it was changed."),
     "evidence-other-history": Message("This acknowledgement is of the other history of log {log}."),
     "evidence-not-adopted": Message("Nothing shows that {party} adopted this agreement."),
     "evidence-seen-in-circle": Message("This acknowledgement has seen something that had seen it."),

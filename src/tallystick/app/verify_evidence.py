@@ -16,7 +16,7 @@ from binascii import Error as BinasciiError
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from tallystick.app import evidence as files
@@ -25,6 +25,7 @@ from tallystick.app.report import Problem, Problems, Verdict, verdict
 from tallystick.core import canonical, checkpoint, forks, merkle
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
+from tallystick.core.detail import Attachment, attachments_of
 from tallystick.core.entries import (
     ADMIN_KINDS,
     NO_SEGMENT,
@@ -76,6 +77,7 @@ class ActShown:
     post: str
     acknowledged: EntryRef | None
     void: str
+    attachments: tuple[Attachment, ...]
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Checked:
     findings: tuple[Finding, ...] = ()
     segments: int = 0
     acknowledgements: int = 0
+    given: tuple[tuple[Attachment, tuple[EntryRef, ...]], ...] = ()  # files at hand, and the acts they are attached to
 
 
 def check(data: bytes) -> Checked:
@@ -108,6 +111,19 @@ def check(data: bytes) -> Checked:
         problems.error(error)
         return Checked(verdict(problems.found), tuple(problems.found))
     return _Check(evidence, genesis, problems).run()
+
+
+def compare_files(checked: Checked, files_given: Sequence[Attachment]) -> Checked:
+    """Return what was checked, and what each file is attached to, whatever its name is now; to nothing is a fault."""
+    problems = Problems(list(checked.problems))
+    given = []
+    for one in files_given:
+        same = (one.size, one.sha256)
+        refs = tuple([act.ref for act in checked.acts if same in {(a.size, a.sha256) for a in act.attachments}])
+        if not refs:
+            problems.fault("evidence-not-attached", one.name)
+        given.append((one, refs))
+    return replace(checked, given=tuple(given), problems=tuple(problems.found), verdict=verdict(problems.found))
 
 
 class _Check:
@@ -424,6 +440,7 @@ class _Check:
                 post=self._post(EntryRef(entry.party, who)) if who else "",
                 acknowledged=self._acknowledged(entry.ref),
                 void=void.get(entry.ref, ""),
+                attachments=attachments_of(entry.detail),
             )
 
     def _code(self, party: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
@@ -17,10 +16,10 @@ from tallystick.app import fields, numbers, read, warrants, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.cli.officer_key import open_key
-from tallystick.cli.orders import attachments_json, finding_json, money, parse_ref
+from tallystick.cli.orders import attachment_of, attachments_json, finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
-from tallystick.core.detail import Attachment, attachments_of, detail_of
+from tallystick.core.detail import attachments_of, detail_of
 from tallystick.core.entries import (
     BODIES,
     DESK_KINDS,
@@ -89,7 +88,7 @@ def act(
     today = shell.today()
     who = warrants.find(desk, officer, today) if officer else warrants.only_officer(desk, which, today)
     body = fields.from_json(which, _numbered(desk, which, given, today), who=who.grant, context=context_on(desk, obj))
-    files = [_attachment(path) for path in attached]
+    files = [attachment_of(path) for path in attached]
     detail = detail_of(remark, language=shell.node.settings.language, attachments=files)
     draft = Draft(body, obj, detail)
     seen = write.preview(desk, draft)
@@ -165,16 +164,6 @@ def _put(given: dict[str, Any], pair: str) -> None:
         if following is None:
             place[step] = value
         place = place[step]
-
-
-def _attachment(path: Path) -> Attachment:
-    """Return what the record holds of the file ``path``; raises LocalError ``file-missing``."""
-    try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
-            return Attachment(path.name, file.tell(), digest)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise LocalError("file-missing", path=str(path)) from None
 
 
 def _numbered(desk: Desk, kind: Kind, given: Mapping[str, Any], today: int) -> dict[str, Any]:

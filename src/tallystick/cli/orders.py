@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -202,6 +204,16 @@ def _line(view: OrderView, index: int) -> dict[str, Any]:
 
 def _overlay(overlay: Overlay) -> dict[str, Any]:
     return {"code": overlay.code, "days": overlay.days, "late": overlay.late}
+
+
+def attachment_of(path: Path) -> Attachment:
+    """Return what the record holds of the file ``path``; raises LocalError ``file-missing``."""
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            return Attachment(path.name, file.tell(), digest)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise LocalError("file-missing", path=str(path)) from None
 
 
 def attachments_json(attachments: Iterable[Attachment]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from tallystick.app.report import Problem, Problems, Verdict, Weight
 from tallystick.app.verify import Verified
 from tallystick.app.verify_courier import Carried
 from tallystick.app.verify_evidence import Checked
-from tallystick.cli.orders import find_order, money
+from tallystick.cli.orders import attachment_of, attachments_json, find_order, money
 from tallystick.cli.shell import (
     Shell,
     day,
@@ -83,9 +83,15 @@ class _Result:
 @click.argument("what", required=False, metavar="[FILE_FOLDER_OR_DATABASE]")
 @click.option("--on", metavar="WHAT", help="For a courier file: the record it comes on top of, or an evidence file.")
 @click.option("--key", type=click.Path(path_type=Path), help="For a sealed courier file: the age key it is sealed for.")
+@click.option(
+    "--attachment", "files", multiple=True, type=click.Path(path_type=Path),
+    help="For an evidence file: a file that is said to be attached to one of its entries. Repeatable.",
+)  # fmt: skip
 @json_option
 @click.pass_context
-def verify(context: click.Context, what: str | None, on: str | None, key: Path | None, as_json: bool) -> None:
+def verify(
+    context: click.Context, what: str | None, on: str | None, key: Path | None, files: tuple[Path, ...], as_json: bool
+) -> None:
     """Check evidence, or a record, from its bytes: signatures, order and meaning.
 
     Takes an evidence file (tallystick prove), a node's folder, a folder written by export or backup, an SQLite file, or
@@ -100,7 +106,7 @@ def verify(context: click.Context, what: str | None, on: str | None, key: Path |
     shell = context.find_object(Shell)
     assert shell is not None
     try:
-        results = list(_results(what or str(shell.folder), on or str(shell.folder), key, shell.folder))
+        results = list(_results(what or str(shell.folder), on or str(shell.folder), key, files, shell.folder))
     except StoreError as error:
         tell(error)
         context.exit(EXIT_NOT_CHECKED)
@@ -119,12 +125,14 @@ def _worst(verdicts: Iterable[Verdict]) -> int:
     return next((code for code in (EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED) if code in exits), EXIT_HOLDS)
 
 
-def _results(what: str, on: str, key: Path | None, node: Path) -> Iterable[_Result]:
+def _results(what: str, on: str, key: Path | None, files: Sequence[Path], node: Path) -> Iterable[_Result]:
     path = Path(what)
     begins = _beginning(what)
     if evidence.is_evidence(begins):
-        yield _of_evidence(path.name, read_file(path, limit=evidence.EVIDENCE_MAX, what="evidence file"))
+        yield _of_evidence(path.name, read_file(path, limit=evidence.EVIDENCE_MAX, what="evidence file"), files)
         return
+    if files:
+        raise LocalError("attachment-not-here", path=what)
     if begins.startswith((_AGE, *_BUNDLES)):
         from tallystick.app.courier import COURIER_MAX
 
@@ -324,8 +332,8 @@ def _print_carried(carried: Carried) -> None:
     table(("log", "held", "brought to"), carried.logs, right=("log", "held", "brought to"))
 
 
-def _of_evidence(name: str, data: bytes) -> _Result:
-    checked = verify_evidence.check(data)
+def _of_evidence(name: str, data: bytes, files: Sequence[Path] = ()) -> _Result:
+    checked = verify_evidence.compare_files(verify_evidence.check(data), [attachment_of(path) for path in files])
     order = checked.order
     told = {
         "agreement": checked.agreement,
@@ -355,9 +363,11 @@ def _of_evidence(name: str, data: bytes) -> _Result:
                 "post": act.post,
                 "acknowledged": str(act.acknowledged or ""),
                 "void": act.void,
+                "attachments": attachments_json(act.attachments),
             }
             for act in checked.acts
         ],
+        "given": [{"name": one.name, "of": [str(ref) for ref in refs]} for one, refs in checked.given],
         "journal": [
             {
                 "entry": str(line.origin),
@@ -412,6 +422,13 @@ def _print_order(checked: Checked) -> None:
             for a in checked.acts
         ],
     )
+    attached = [(act.ref, one.name, one.size, one.sha256.hex()) for act in checked.acts for one in act.attachments]
+    if attached:
+        say()
+        table(("entry", "attached file", "bytes", "SHA-256"), attached, right=("bytes",))
+    for one, refs in checked.given:
+        if refs:
+            say(f"{one.name} is the file that is attached to {', '.join(map(str, refs))}.")
     say()
     table(
         ("day", "entry", "rule", "amount", "about"),

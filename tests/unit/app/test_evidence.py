@@ -1,6 +1,7 @@
 """An order's evidence holds by itself, and whatever is changed in it is found and named."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from tests.evidence import (
@@ -18,11 +19,12 @@ from tests.evidence import (
 )
 from tests.nodes import agreed, delivered, offered, paired, received
 
-from tallystick.app import evidence, prove, verify_evidence
+from tallystick.app import evidence, prove, verify_evidence, write
 from tallystick.app.report import Verdict, Weight
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical
-from tallystick.core.entries import Kind
+from tallystick.core.detail import Attachment, detail_of
+from tallystick.core.entries import Draft, Kind, Note
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
@@ -105,6 +107,22 @@ def test_what_the_partner_has_not_seen_is_told(tmp_path):
     receipt = next(ref for ref in reversed(desk.record.entries_of(order_id)) if ref.kind == Kind.RECEIPT).ref
     assert check(data).verdict is Verdict.HOLDS
     assert ("evidence-not-acknowledged", str(receipt)) in codes(data, Weight.LIMIT)
+
+
+def test_an_attached_file_is_known_by_its_bytes_under_any_name_and_another_is_not(tmp_path):
+    director = paired(tmp_path)
+    delivery = delivered(director, agreed(director))
+    desk, by = director.desk("IN"), director.grants["IN", "patel"]
+    scan = Attachment("delivery note.pdf", 3, sha256(b"abc").digest())
+    note = write.sign(desk, Draft(Note(by), obj=delivery, detail=detail_of(attachments=[scan]))).ref
+    found = check(prove.prove(desk, desk.record.subject_of(delivery)))
+    assert next(act.attachments for act in found.acts if act.ref == note) == (scan,)
+
+    given = verify_evidence.compare_files(found, [replace(scan, name="copy.pdf")])
+    assert (given.verdict, [refs for _, refs in given.given]) == (Verdict.HOLDS, [(note,)])
+    other = verify_evidence.compare_files(found, [replace(scan, sha256=sha256(b"abd").digest())])
+    assert other.verdict is Verdict.DOES_NOT_HOLD
+    assert [p.where for p in other.problems if p.code == "evidence-not-attached"] == ["delivery note.pdf"]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,17 @@ def test_of_an_attached_file_name_size_and_hash_are_signed_and_the_partner_reads
     (order,) = pair.done("in", "order", "list", "--json").json
     (item,) = pair.done("in", "order", "show", order["number"], "--json").json["timeline"]
     assert item["attachments"] == told
+    pair.done("jp", "prove", order["number"], tmp_path / "evidence")
+    verified = pair("jp", "verify", tmp_path / "evidence", "--attachment", note)
+    assert (verified.code, f"loading plan.pdf is the file that is attached to {item['entry']}." in verified.out) == (
+        0,
+        True,
+    )
+    note.write_bytes(b"CANARY of a plot")
+    verified = pair("jp", "verify", tmp_path / "evidence", "--attachment", note)
+    assert (verified.code, "[evidence-not-attached]" in verified.out) == (1, True)
+    refused = pair("jp", "verify", "--attachment", note)
+    assert (refused.code, "attachment-not-here" in refused.err) == (2, True)
     missing = request_of("--attach", tmp_path / "other.pdf")
     assert (missing.code, "file-missing" in missing.err) == (2, True)
 
