@@ -6,11 +6,24 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.cast import OFFICERS, at
+from tests.cast import IN, JP, OFFICERS, at
 from tests.scenario import Story
 
 from tallystick.core.calendar import parse_day
-from tallystick.core.entries import Delivery, DeliveryLine, Duty, FuelMeasure, Means
+from tallystick.core.entries import (
+    AmountLine,
+    CreditNote,
+    Delivery,
+    DeliveryLine,
+    Duty,
+    FuelMeasure,
+    Invoice,
+    InvoiceDisputed,
+    Means,
+    Reason,
+    Receipt,
+    ReceiptLine,
+)
 
 REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
 OFFER = "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00\n"
@@ -647,3 +660,26 @@ def test_a_number_is_one_partys_and_one_kinds_own() -> None:
     )
     story = Story(theirs + ours + again)
     assert len(story.findings) == 2
+
+
+@pytest.mark.parametrize("kind", ["deliver", "receive", "invoice", "dispute", "credit"])
+def test_a_line_told_twice_in_one_document_is_refused(kind: str) -> None:
+    """Each telling alone would do; both together would be counted, billed or credited twice."""
+    day = parse_day("2027-03-05")
+    story = Story(
+        AGREED + "2027-03-05 IN deliver D1 on A1: 1 90\n2027-03-05 JP receive E1 on D1\n"
+        "2027-03-05 IN deliver D2 on A1: 1 1\n2027-03-06 IN invoice I1 on A1 for E1: 1 800.00\n"
+    )
+    before = story.order()
+    party, duty, on, body = {
+        "deliver": (IN, Duty.ISSUING, "A1", lambda who: Delivery(who, day, 330, "INVTZ", (DeliveryLine(1, 5, None),) * 2)),
+        "receive": (JP, Duty.RECEIVING, "D2", lambda who: Receipt(who, day, 330, (ReceiptLine(1, 1_000, 0, Reason.NOT_STATED),) * 2)),
+        "invoice": (IN, Duty.BILLING, "A1", lambda who: Invoice(who, "N-2", day, (story.names["E1"],), (AmountLine(1, 5_000),) * 2, 10_000)),
+        "dispute": (JP, Duty.PAYING, "I1", lambda who: InvoiceDisputed(who, Reason.PRICE, (AmountLine(1, 5_000),) * 2)),
+        "credit": (IN, Duty.BILLING, "I1", lambda who: CreditNote(who, "N-3", (AmountLine(1, 5_000),) * 2)),
+    }[kind]  # fmt: skip
+    entry = story.say(party, body(OFFICERS[duty]), on=story.names[on], t=at("2027-03-07"))
+    code = "receipt-mismatch" if kind == "receive" else "bad-quantity"
+    assert [finding.code for finding in story.findings] == [code]
+    assert story.findings[0].entry == entry.ref
+    assert story.order().lines == before.lines

@@ -23,6 +23,7 @@ from tallystick.core.due import (
     overlays,
     state_on,
 )
+from tallystick.core.entries import Entry, Kind
 from tallystick.core.fold import Fold
 from tallystick.core.ledger import ItemState
 from tallystick.core.orders import OrderState
@@ -188,23 +189,25 @@ def test_the_latest_is_told_first_and_of_the_same_day_the_earlier_document() -> 
     ]  # fmt: skip
 
 
-def test_deadlines_are_about_what_is_open_in_every_order_of_the_vectors() -> None:
-    """After each entry: the treaty's deadlines come to what the lines owe, and one runs while something is open."""
-    for entries in vector_orders():
-        fold = Fold(GENESIS)
-        fold.extend(staffed().entries)
-        for entry in entries:
-            fold.extend([entry])
-            (order,) = fold.record.orders.values()
-            running = clocks(order, TERMS)
-            settlement = [clock for clock in running if clock.kind is ClockKind.SETTLEMENT]
-            owed = [max(0, line.accrued - line.settled - line.credited) for line in order.lines]
-            assert sum(clock.amount for clock in settlement) == sum(owed), order.number
-            assert all((clock.done_on is None) is (clock.amount > 0) for clock in settlement)
-            payment = [clock for clock in running if clock.kind is ClockKind.PAYMENT]
-            assert sum(clock.amount for clock in payment) == order.open_amount - sum(ln.unbilled for ln in order.lines)
-            assert all((clock.done_on is None) is (clock.amount > 0) for clock in payment)
-            assert all(clock.base_on <= clock.due_on for clock in running if clock.kind is not ClockKind.NEED)
+@pytest.mark.parametrize("entries", vector_orders(), ids=lambda entries: str(len(entries)))
+def test_deadlines_are_about_what_is_open_after_each_entry_of_the_vectors(entries: list[Entry]) -> None:
+    """The treaty's deadlines come to what the lines owe, and one runs while something is open."""
+    fold = Fold(GENESIS)
+    fold.extend(staffed().entries)
+    for entry in entries:
+        fold.extend([entry])
+        (order,) = fold.record.orders.values()
+        running = clocks(order, TERMS)
+        settlement = [clock for clock in running if clock.kind is ClockKind.SETTLEMENT]
+        owed = [max(0, line.accrued - line.settled - line.credited) for line in order.lines]
+        assert sum(clock.amount for clock in settlement) == sum(owed), order.number
+        assert all((clock.done_on is None) is (clock.amount > 0) for clock in settlement)
+        payment = [clock for clock in running if clock.kind is ClockKind.PAYMENT]
+        assert sum(clock.amount for clock in payment) == order.open_amount - sum(ln.unbilled for ln in order.lines)
+        assert all((clock.done_on is None) is (clock.amount > 0) for clock in payment)
+        assert all(clock.base_on <= clock.due_on for clock in running if clock.kind is not ClockKind.NEED)
+        money = (Kind.INVOICE, Kind.PAYMENT_ADVICE, Kind.FUNDS_RECEIVED)
+        assert all(clock.met_by == (money if clock in settlement else money[1:]) for clock in settlement + payment)
 
 
 def test_what_is_not_worth_anything_has_no_deadline() -> None:

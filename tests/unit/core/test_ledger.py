@@ -84,6 +84,7 @@ def test_the_trial_balance_of_each_party_sums_to_zero() -> None:
     lines = ledger.trial_balance("JP")
     assert sum(line.balance for line in lines) == 0
     assert sum(line.debit for line in lines) == sum(line.credit for line in lines) == 100_000
+    assert all(ln.debit - ln.credit == ln.balance and 0 in (ln.debit, ln.credit) for ln in lines)
 
 
 def test_a_name_stands_for_all_accounts_below_it() -> None:
