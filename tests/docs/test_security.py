@@ -43,6 +43,7 @@ def test_every_row_of_an_adversary_names_its_test_or_says_yes():
 
 # ---- the inventory of algorithms
 
+MODULES = {"hashlib", "hmac", "pyrage", "zlib"}  # whose parts the code names by a dot
 CRYPTOGRAPHY = ("cryptography", "fido2", "hashlib", "hmac", "pyrage", "secrets", "zlib")
 TOLD = {  # what the code uses: how the page calls it
     "AESGCM": "AES-256-GCM", "Argon2id": "Argon2id", "HKDF": "HKDF-SHA-256", "Ed25519PrivateKey": "Ed25519",
@@ -71,9 +72,6 @@ def _used() -> set[str]:
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in MODULES:
                 found.add(node.attr)
     return {name for name in found if not NO_ALGORITHM.fullmatch(name)}
-
-
-MODULES = {"hashlib", "hmac", "pyrage", "zlib"}
 
 
 def test_every_algorithm_that_the_code_uses_is_in_the_inventory():

@@ -485,6 +485,15 @@ def test_who_signs_is_the_tokens_person_whatever_is_said(ship: Program, director
     assert body.who == director.grants[SHIP]  # type: ignore[union-attr]
 
 
+def test_what_nobody_reads_is_refused(ship: Program, delivery: EntryRef):
+    """A misspelt ``looked_at`` would sign without looking; a half of a letter can be neither signed nor told."""
+    for wrong in ({"lookedat": "0" * 64}, {"who": 5}, {"auth": ""}):
+        problem(ship.post("acts", {**receipt(delivery), **wrong}, key="k1"), 422, "request-invalid")
+    half = {**receipt_fields(), "\ud800": "\udfff"}
+    problem(ship.post("acts", {**receipt(delivery), "fields": half}, key="k1"), 422, "field-not-text")
+    assert ship.post("acts", receipt(delivery), key="k1").status_code == 201
+
+
 def test_no_program_gives_itself_a_warrant(programs: Programs, delivery: EntryRef):
     """Even on the administrator's token: whoever could sign a grant by program could sign everything."""
     said = {

@@ -507,7 +507,6 @@ BADLY = {
     "closes the door": (_close, UNREACHABLE),
     "answers 500": (answers(500, b"<h1>Oops</h1>"), UNREACHABLE),
     "is behind a broken proxy": (answers(502, b"<html>Bad Gateway</html>"), UNREACHABLE),
-    "sends us elsewhere": (answers(302, Location="http://169.254.169.254/latest/meta-data"), UNREACHABLE),
     "answers 404 of something else": (answers(404, b"nothing here"), UNREACHABLE),
     "has a full disk": (answers(503, b"{}", Tallystick_Code="store-full"), UNREACHABLE),
     "refuses": (answers(403, b"{}", Tallystick_Code="refused-by-administrator"), "refused-by-administrator"),
@@ -541,6 +540,16 @@ def test_a_partner_that(director: Director, door: Door, how: str, monkeypatch: p
     monkeypatch.undo()
     assert isinstance(go(director, patient), SyncResult), "and the next visit is as if nothing had been"
     assert in_step(director)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_partner_that_sends_us_elsewhere_is_not_followed(director: Director, door: Door, line: HttpLink, status: int):
+    go(director, line)  # the session is open
+    request(director)
+    door.behave = [answers(status, Location=f"{door.url}/elsewhere")]
+    error = go(director, line)
+    assert isinstance(error, PeerUnreachableError)
+    assert [path for path in door.asked if not path.startswith("/peer/")] == []
 
 
 def test_a_partner_that_is_not_there(director: Director, line: HttpLink):

@@ -8,6 +8,7 @@ ISO date, a code its lower-case name. Decides nothing about whether the act is a
 from __future__ import annotations
 
 import datetime as dt
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -67,6 +68,7 @@ def from_json(kind: Kind, data: object, *, who: int | None, context: Context) ->
     Raises:
         FieldError: naming the field and what it should be.
     """
+    _require_letters(data)
     cls = BODIES[kind]
     names = [f.name for f in fields(cls)]
     given = dict(data) if isinstance(data, Mapping) else data
@@ -81,6 +83,14 @@ def from_json(kind: Kind, data: object, *, who: int | None, context: Context) ->
         path, _, why = str(error).rpartition(": ")
         raise FieldError("field-out-of-limits", field=path or "body", why=why) from None
     return body
+
+
+def _require_letters(data: object) -> None:
+    """Refuse halves of letters, which JSON can write and UTF-8 cannot: nothing that names one could be said or sent."""
+    try:
+        json.dumps(data, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise FieldError("field-not-text", field="body") from None
 
 
 def to_json(body: Body | entries.Unreadable, context: Context) -> dict[str, Any]:

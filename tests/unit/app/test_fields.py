@@ -173,6 +173,17 @@ def test_fields_must_be_an_object(data):
         from_json(Kind.CLOSE, data, who=1, context=Context())
 
 
+@pytest.mark.parametrize(
+    "data", [{"pay_to": "a\ud800"}, {"pay_to": "x", "\udfff": 1}, {"pay_to": ["\ud800"]}, "\ud800"]
+)
+def test_half_a_letter_is_none(data):
+    """JSON can write one; UTF-8, and so a signed act or an answer about it, cannot."""
+    with pytest.raises(FieldError) as refused:
+        from_json(Kind.ACCEPTANCE, data, who=1, context=Context())
+    assert (refused.value.code, refused.value.facts) == ("field-not-text", {"field": "body"})
+    assert from_json(Kind.ACCEPTANCE, {"pay_to": "a𝄞"}, who=1, context=Context()).pay_to == "a𝄞"
+
+
 @pytest.mark.parametrize("ref", ["17", "17.x", "a.b", "-1.2", 17.2, None, [17, 2]])
 def test_an_entry_must_be_named_as_one(ref):
     told = BODIES_SHOWN[7][1] | {"receipts": [ref]}

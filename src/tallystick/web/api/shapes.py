@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from ninja import Schema
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from tallystick.app import fields, read
 from tallystick.app.alarms import Alarm
@@ -346,6 +346,8 @@ class BalanceShape(Schema):
 
 class ActCommand(Schema):
     """One act. ``fields`` are those of docs/spec/wire.md for the kind, in a reader's terms; ``who`` is the token's."""
+
+    model_config = ConfigDict(extra="forbid")  # a misspelt ``looked_at`` would sign without looking
 
     kind: Annotated[str, StringConstraints(max_length=40)] = Field(
         examples=["receipt"], json_schema_extra={"enum": [fields.kind_name(k) for k in BODIES if k not in DESK_KINDS]}
