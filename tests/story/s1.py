@@ -1,7 +1,7 @@
 """Scenario S1: a Japanese destroyer at Visakhapatnam, 18–21 February 2027, told once for every way of carrying it.
 
 Fuel is a reimbursed line at its fallback price; the loan of a pump is left out. Fuel and provisions come in two parts.
-The figures are those of docs/spec/ledger.md, "A port call".
+The figures are those of docs/spec/ledger.md, "Example".
 """
 
 from __future__ import annotations

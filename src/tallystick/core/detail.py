@@ -4,7 +4,7 @@ An attachment is a file outside the record, which holds its name, its size and i
 can see that it is the one that was meant. The fold reads none of this, and keys that are not known here are ignored.
 What another program wrote in another form is left out, never an error: the act beside it counts all the same.
 
-Source: docs/spec/log.md, "Entries".
+Source: docs/spec/log.md, "Leaves".
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What happens around every page: headers, smaller text, and what an officer sees when something is wrong.
 
-Decides the status and the words for each class of error (docs/architecture.md, "When something is wrong"). The
-program's own faults get a reference number, which is also in the log; the log never has secrets in it.
+Decides the status and the words for each class of error (``core/errors.py``). The program's own
+faults get a reference number, which is also in the log; the log never has secrets in it.
 """
 
 from __future__ import annotations

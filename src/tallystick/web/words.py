@@ -235,7 +235,7 @@ BADGES: Mapping[type[Enum], Mapping[Enum, Badge]] = MappingProxyType({
     },
 })  # fmt: skip
 
-# What the clock adds to an order (docs/spec/orders.md, "Due dates"), and states of nodes, people and comparisons.
+# What the clock adds to an order (docs/spec/ledger.md, "Due dates"), and states of nodes, people and comparisons.
 OTHER_BADGES: Mapping[str, Badge] = MappingProxyType({
     "LATE_INVOICE": Badge(_("Invoice late"), "warn", "warn"),
     "OVERDUE": Badge(_("Overdue"), "warn", "stop"),
