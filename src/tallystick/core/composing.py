@@ -36,10 +36,11 @@ def news(
 
     Arguments as ``Space.news``.
     """
+    common = _common(here, known)
     ends: dict[int, int] = {}
     own: set[int] = set()
     for log in here.logs.values():
-        begin = _common(here, log.id, known)
+        begin = common.get(log.id, 0)
         if begin >= log.size:
             continue
         own_head = notes.text(here.origin(log.id), log.size, log.root(log.size))
@@ -48,7 +49,7 @@ def news(
             ends[log.id] = log.size
         elif log.checkpoint and 0 < log.checkpoint.size - begin <= wire.ITEMS_MAX - EPOCH_LEAVES:
             ends[log.id] = log.checkpoint.size
-    begins = {log: _common(here, log, known) for log in ends}
+    begins = {log: common.get(log, 0) for log in ends}
     for cut in _portions(here, begins, ends, own):
         ranges = [
             Range(log, _with_key(here, log, begins[log]), cut[log] - _with_key(here, log, begins[log]))
@@ -59,11 +60,13 @@ def news(
         begins = {**begins, **cut}
 
 
-def _common(here: Held, log: int, known: Mapping[int, int]) -> int:
-    """Return up to which size a reader holds what we hold of ``log``; of a forked one it may hold other leaves."""
-    if all(known.get(ref.log, 0) > ref.index for ref in here.reports):
-        return known.get(log, 0)
-    return min([known.get(log, 0), *[cut.at for cut in here.reports.values() if cut.log == log]])
+def _common(here: Held, known: Mapping[int, int]) -> dict[int, int]:
+    """Return up to which sizes a reader holds what we hold; of a forked log it may hold other leaves."""
+    common = dict(known)
+    if not all(known.get(ref.log, 0) > ref.index for ref in here.reports):
+        for cut in here.reports.values():
+            common[cut.log] = min(common.get(cut.log, 0), cut.at)
+    return common
 
 
 def _sign(here: Held, log: Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:

@@ -10,7 +10,7 @@ Source: docs/spec/log.md, "Forks"; RFC 9162, section 2.1.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
 from tallystick.core import checkpoint as notes
@@ -35,19 +35,25 @@ class Cut(NamedTuple):
         """How many leaves of the log count."""
         return self.head.size
 
+    def rank(self, reported: Container[int]) -> tuple[bool, int, EntryRef]:
+        """Return what is smallest for the one that counts, of all entries about one log.
+
+        First one in a log that is not itself among those ``reported``, because two that lie could each report the
+        other's log from a history of their choice; then that where the histories part first, because what is after it
+        is in no history that all have; then the one with the smaller name.
+        """
+        return self.ref.log in reported, self.at, self.ref
+
 
 def deciding(reports: Iterable[Cut]) -> dict[int, Cut]:
-    """Return, by log, which of all the entries that report it counts.
-
-    First one in a log that nobody reports, because two that lie could each report the other's log from a history of
-    their choice; then that where the histories part first, because what is after it is in no history that all have;
-    then the one with the smaller name.
-    """
+    """Return, by log, which of all the entries that report it counts."""
     reports = tuple(reports)
     reported = {cut.log for cut in reports}
     best: dict[int, Cut] = {}
-    for cut in sorted(reports, key=lambda cut: (cut.ref.log in reported, cut.at, cut.ref)):
-        best.setdefault(cut.log, cut)
+    for cut in reports:
+        known = best.get(cut.log)
+        if known is None or cut.rank(reported) < known.rank(reported):
+            best[cut.log] = cut
     return best
 
 

@@ -67,8 +67,8 @@ class Held:
         self.erasures = Erasures(len(genesis.parties))
         self.logs: dict[int, Log] = {}
         self.lacking: set[EntryRef] = set()  # acts of which a segment is not here, erased or not
-        self.forks: dict[EntryRef, Fork] = {}  # what was said of forks, whether it shows one or not
-        self.reports: dict[EntryRef, Cut] = {}  # what of that shows one, whether it counts or not
+        self.forks: dict[EntryRef, Fork] = {}  # what was said of forks of logs whose key is not known yet
+        self.reports: dict[EntryRef, Cut] = {}  # what was said of forks and shows one, whether it counts or not
         self.cuts: dict[int, Cut] = {}  # logs that have two histories, and which of them stands
         self.cut_short: frozenset[int] = frozenset()  # of these the history that stands is not here yet (``as_cut``)
 
@@ -416,10 +416,11 @@ class Held:
             if log_ in self.logs and head.size > self.sealed(log_):
                 self.logs[log_].checkpoint = head
         if self.forks:
-            for ref, fork in self.forks.items():
-                if ref not in self.reports and (cut := self.cut_by(ref, fork)) is not None:
-                    self.reports[ref] = cut
-            self.cuts = forks.deciding(self.reports.values())
+            judged = [ref for ref, fork in self.forks.items() if self.key_of(fork.log) is not None]
+            shown = {ref: cut for ref in judged if (cut := self.cut_by(ref, self.forks.pop(ref))) is not None}
+            if shown:
+                self.reports.update(shown)
+                self.cuts = forks.deciding(self.reports.values())
         self._resolve(contexts)
         if asked:
             self.erasures = self.erasures.heard([self._entry(log, index) for log, index in asked])

@@ -191,7 +191,8 @@ class _Reading:
         cut = self.here.cut_by(ref, body, self.logs)
         if cut is not None and ref not in self.told:
             self.told[ref] = cut
-            if self.here.cuts_with(self.told)[0] != self.cuts:
+            known = self.cuts.get(cut.log)
+            if known is None or cut.rank(self.cuts) < known.rank(self.cuts):  # else nothing can change
                 raise _ForkFoundError(self.told)
 
     def _advance(self, branch: Branch, items: Iterator[Item]) -> tuple[Item, int, int] | None:

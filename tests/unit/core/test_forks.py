@@ -390,3 +390,22 @@ def test_a_log_opened_twice_under_two_keys_is_no_fork_of_either_key():
         ship.take(hq.news({}))
     assert refused.value.facts["log"] == second
     assert refused.value.evidence is None
+
+
+def test_evidence_is_judged_once_however_much_is_said_after_it(monkeypatch: pytest.MonkeyPatch):
+    """A partner may say of as many forks as it likes; each costs a millisecond, and not again with every entry."""
+    hq, _, ship, _ = told_apart()
+    shows, does_not = evidence_of(hq, ship), replace(evidence_of(hq, ship), index=1)
+    hq.write(JP_HQ, *[Draft(said) for said in (shows, does_not) * 5])
+    late, fold = Keeper({}, hq.space.genesis), Fold(hq.space.genesis)
+    late.take(hq.news())
+    fold.extend(late.space.acts())
+    assert len(late.space.reports) == 5
+    assert [finding.code for finding in fold.record.findings].count("fork-not-shown") == 5
+    judged = []
+    monkeypatch.setattr(forks, "cut_by", lambda ref, *_: judged.append(ref))
+    hq.write(JP_ADMIN, grant("another"))
+    (admission,) = late.take(hq.bundle(late.space.sizes()))
+    fold.extend(admission.entries)
+    assert judged == []
+    assert [finding.code for finding in fold.record.findings].count("fork") == 5
