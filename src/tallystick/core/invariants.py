@@ -1,4 +1,4 @@
-"""What must hold of the books after every entry, asked in production too (docs/spec/ledger.md, "Invariants").
+"""What must hold of the books after every entry, asked in production too (docs/spec/ledger.md, "Rules").
 
 The fold is total and never raises; whoever takes entries in asks here about the orders that changed and says so when a
 law is broken. A breach is a mistake of this program, never of a partner: no entry can bring one about. Decides what is
