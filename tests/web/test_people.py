@@ -4,10 +4,12 @@ import re
 
 import pytest
 from django.test import Client
+from tests import nodes
 from tests.web.conftest import form_on, text_of
 
 from tallystick.app import courier, read
 from tallystick.core.entries import Duty
+from tallystick.core.identity import grant_of
 from tallystick.web.people.models import Appointment, Person
 
 GRANT = {"post": "Issuing Officer, Chennai", "duties": ["5", "6"], "currency": "", "until": "2028-03-31"}
@@ -202,6 +204,27 @@ def test_a_revoked_warrant_signs_no_more(stage, admin):
     assert "Revoked" in text_of(admin.get("/people/warrants/"))
     page = admin.post(f"/people/warrants/{grant}/revoke/", {"reason": "no-longer-needed", "do": "preview"})
     assert page.status_code == 422
+
+
+def test_a_stolen_key_is_revoked_from_the_first_entry_that_was_not_ours(stage, admin):
+    offer = nodes.offered(stage.director)
+    stage.director.exchange()
+    path = f"/people/warrants/{stage.director.grants['IN', 'nair']}/revoke/"
+    for wrong, why in (("noon", "is not the name of an entry"), ("17.999", "There is no act 17.999")):
+        page = admin.fill(path, reason="not-stated", since=wrong)
+        assert (page.status_code, why in text_of(page)) == (422, True)
+    admin.act(path, reason="not-stated", since=str(offer))
+    stage.director.exchange()
+    for party in ("JP", "IN"):
+        (order,) = stage.director.desk(party).record.orders.values()
+        assert order.state == "requested"
+
+
+def test_a_stolen_node_is_revoked_by_its_party(stage, admin):
+    desk = stage.director.desk("IN")
+    assert "writes as a node" in text_of(admin.get("/people/warrants/"))
+    admin.act(f"/people/warrants/{grant_of(desk.log)}/revoke/", reason="not-stated")
+    assert desk.record.grants[desk.party, grant_of(desk.log)].revoked is not None
 
 
 def test_a_second_press_grants_nothing_twice(stage, admin):

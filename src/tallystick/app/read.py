@@ -345,6 +345,15 @@ class Officer:
 
 def officers(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer, ...]:
     """Return the officers' warrants of a party (this one by default), in the order granted."""
+    return _warrants(desk, as_of, party, of_nodes=False)
+
+
+def nodes(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer, ...]:
+    """Return the warrants by which the nodes of a party write, as ``officers`` does; they have no duties."""
+    return _warrants(desk, as_of, party, of_nodes=True)
+
+
+def _warrants(desk: Desk, as_of: int, party: int | None, *, of_nodes: bool) -> tuple[Officer, ...]:
     whose = desk.party if party is None else party
     return tuple(
         Officer(
@@ -364,7 +373,7 @@ def officers(desk: Desk, as_of: int, party: int | None = None) -> tuple[Officer,
             replaced_by=grant.replaced_by.index if grant.replaced_by else None,
         )
         for (number, index), grant in sorted(desk.record.grants.items())
-        if number == whose and grant.key is None
+        if number == whose and (grant.key is not None) is of_nodes
     )
 
 

@@ -11,19 +11,19 @@ from tallystick.app.node import Desk
 from tallystick.app.read import Officer
 from tallystick.core.entries import Cut, Draft, Grant, Kind, Reason, Revoke
 from tallystick.core.errors import LocalError
-from tallystick.core.identity import PARTIES_MAX, party_of
+from tallystick.core.identity import PARTIES_MAX, EntryRef, log_id, party_of
 from tallystick.core.signing import key_is_acceptable
 
 
-def find(desk: Desk, wanted: str, as_of: int) -> Officer:
-    """Return the officer of this party named by grant number or by post.
+def find(desk: Desk, wanted: str, as_of: int, *, or_node: bool = False) -> Officer:
+    """Return the officer of this party named by grant number or by post; with ``or_node``, also a node.
 
     Of several warrants of one post the only live one is meant.
 
     Raises:
         LocalError: ``unknown-officer`` or ``which-officer``.
     """
-    known = read.officers(desk, as_of)
+    known = read.officers(desk, as_of) + (read.nodes(desk, as_of) if or_node else ())
     found = [o for o in known if wanted == str(o.grant)] or [o for o in known if o.post.lower() == wanted.lower()]
     if len(found) > 1:
         found = [officer for officer in found if officer.live] or found
@@ -53,25 +53,31 @@ def _list(officers: list[Officer] | tuple[Officer, ...]) -> str:
     return ", ".join(f"{officer.post} ({officer.grant})" for officer in officers)
 
 
-def revocation(desk: Desk, grant: int, reason: Reason) -> Draft:
-    """Return the draft that takes back the warrant at leaf ``grant`` from now on.
+def revocation(desk: Desk, grant: int, reason: Reason, since: EntryRef | None = None) -> Draft:
+    """Return the draft that takes back the warrant at leaf ``grant``, of an officer or a node.
 
-    Its cuts are where this party's logs stand: what was signed before stays, what comes after does not count.
+    Its cuts are where this party's logs stand: what was signed before stays, what comes after does not count. The cut
+    of one log lies before ``since``, the first entry that somebody else made with a stolen key.
 
     Raises:
-        LocalError: ``unknown-officer``, or ``already-revoked``.
+        LocalError: ``unknown-officer``, ``already-revoked``, or ``unknown-entry`` when ``since`` is none of ours.
     """
     view = desk.record.grants.get((desk.party, grant))
     if view is None:
         raise LocalError("unknown-officer", officer=str(grant), known="")
-    if view.revoked is not None:
+    if view.revoked is not None and since is None:
         raise LocalError("already-revoked", post=view.post)
-    cuts = tuple(
-        Cut(log=log, size=size, root=desk.space.root(log, size))
+    sizes = {
+        log: up_to_last_act(desk, log)
         for log in desk.space.sizes()
         if log >= PARTIES_MAX and party_of(log) == desk.party
-        for size in (up_to_last_act(desk, log),)
-    )
+    }
+    if since is not None:
+        elsewhere = view.key is not None and since.log != log_id(grant, desk.party)
+        if elsewhere or since.index >= sizes.get(since.log, 0):
+            raise LocalError("unknown-entry", entry=str(since))
+        sizes[since.log] = since.index
+    cuts = tuple(Cut(log=log, size=size, root=desk.space.root(log, size)) for log, size in sizes.items())
     return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))
 
 

@@ -8,7 +8,7 @@ import click
 
 from tallystick.app import fields, read, rotations, warrants, write
 from tallystick.cli.officer_key import public_key
-from tallystick.cli.orders import money
+from tallystick.cli.orders import money, parse_ref
 from tallystick.cli.shell import Shell, day, json_option, pass_shell, print_json, say, table
 from tallystick.core.calendar import parse_day
 from tallystick.core.entries import Draft, Duty, Grant, Reason
@@ -47,13 +47,14 @@ def _row(officer: read.Officer) -> dict[str, Any]:
 
 @warrant.command("list")
 @click.option("--party", metavar="CODE", help="Whose; without, ours.")
+@click.option("--nodes", is_flag=True, help="Those by which nodes write, instead of the officers'.")
 @json_option
 @pass_shell
-def list_(shell: Shell, party: str | None, as_json: bool) -> None:
+def list_(shell: Shell, party: str | None, nodes: bool, as_json: bool) -> None:
     """List warrants."""
     desk = shell.desk
     number = None if party is None else desk.genesis.party_number(party)
-    rows = [_row(officer) for officer in read.officers(desk, shell.today(), number)]
+    rows = [_row(one) for one in (read.nodes if nodes else read.officers)(desk, shell.today(), number)]
     if as_json:
         print_json(rows)
         return
@@ -189,15 +190,21 @@ def rotate_writer(
 @warrant.command()
 @click.argument("officer", metavar="GRANT_OR_POST")
 @click.option("--reason", type=click.Choice(list(_REASONS)), default="not-stated", show_default=True)
+@click.option("--from", "since", metavar="ENTRY", help="The first entry that no longer counts: 17.204.")
 @click.option("--yes", is_flag=True, help="Sign; without, only say what would happen.")
 @pass_shell
-def revoke(shell: Shell, officer: str, reason: str, yes: bool) -> None:
-    """Revoke a warrant, from now on. What was signed under it before stays."""
+def revoke(shell: Shell, officer: str, reason: str, since: str | None, yes: bool) -> None:
+    """Revoke the warrant of an officer or of a node, from now on. What was signed under it before stays.
+
+    When a key was stolen, name with --from the first entry that was not yours: it and all later ones under this warrant
+    in its log do not count, except those on which the other side has acted.
+    """
     desk = shell.desk
-    meant = warrants.find(desk, officer, shell.today())
-    draft = warrants.revocation(desk, meant.grant, _REASONS[reason])
+    meant = warrants.find(desk, officer, shell.today(), or_node=True)
+    draft = warrants.revocation(desk, meant.grant, _REASONS[reason], parse_ref(since) if since else None)
     if not yes:
-        say(f"Would revoke {meant.post} (number {meant.grant}). Sign with --yes.")
+        start = f", from {since} on" if since else ""
+        say(f"Would revoke {meant.post} (number {meant.grant}){start}. Sign with --yes.")
         return
     entry = write.sign(desk, draft)
     say(f"Revoked: {meant.post}, by entry {entry.ref}.")

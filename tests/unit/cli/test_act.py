@@ -124,6 +124,27 @@ def test_revoking_asks_first_and_bites_afterwards(pair, request_of):
     assert "code: already-revoked" in pair("jp", "warrant", "revoke", "Fleet staff").err
 
 
+def test_a_stolen_key_is_revoked_from_the_first_entry_that_was_not_ours(pair, request_of):
+    signed = request_of("--yes", "--json").json
+    pair.carry()
+    assert pair("jp", "warrant", "revoke", "Fleet staff", "--from", "noon").err.rstrip().endswith("code: not-an-entry")
+    asked = pair.done("jp", "warrant", "revoke", "Fleet staff", "--from", signed["entry"])
+    assert f"from {signed['entry']} on" in asked.out
+    pair.done("jp", "warrant", "revoke", "Fleet staff", "--from", signed["entry"], "--yes")
+    pair.carry()
+    for party in ("jp", "in"):
+        (order,) = pair.done(party, "order", "list", "--json").json
+        assert order["state"] == "void"
+
+
+def test_a_stolen_node_is_revoked_by_its_party(pair, request_of):
+    (node,) = pair.done("jp", "warrant", "list", "--nodes", "--json").json
+    pair.done("jp", "warrant", "revoke", node["grant"], "--yes")
+    assert "code: warrant-revoked" in request_of().err
+    (ended,) = pair.done("jp", "warrant", "list", "--nodes", "--json").json
+    assert (ended["post"], ended["live"]) == (node["post"], False)
+
+
 def test_one_warrant_cannot_hold_duties_that_must_be_apart(pair):
     ran = pair("jp", "warrant", "grant", "--post", "Both", "--duty", "ordering", "--duty", "paying")
     assert (ran.code, "code: duties-conflict" in ran.err) == (2, True)

@@ -11,6 +11,7 @@ from tallystick.app import read
 from tallystick.app.fields import Context, FieldError
 from tallystick.app.read import Officer
 from tallystick.core.entries import TEXT_MAX, Draft, Duty, Kind, Reason
+from tallystick.core.identity import EntryRef
 from tallystick.core.quantity import CURRENCIES
 from tallystick.core.signing import key_is_acceptable
 from tallystick.core.warrants import EXCLUSIONS, duties_in_conflict
@@ -236,6 +237,22 @@ class GrantForm(forms.Form):
 
 class RevokeForm(forms.Form):
     reason = code_field(REVOCATION_REASONS, label=_("Reason"))
+    since = forms.CharField(
+        label=_("First entry that no longer counts"),
+        required=False,
+        max_length=40,
+        help_text=_(
+            "Only when a key was stolen: the name of the first entry that was not ours, as 17.204. It and what follows "
+            "it under this warrant is taken back, except what the partner has acted on."
+        ),
+    )
+
+    def clean_since(self) -> EntryRef | None:
+        told = self.cleaned_data["since"].strip()
+        try:
+            return EntryRef.parse(told) if told else None
+        except ValueError:
+            raise ValidationError(messages.sentence("not-an-entry", {"text": told})) from None
 
 
 def excluded_by(duty: Duty) -> tuple[Word, ...]:

@@ -38,6 +38,7 @@ class Row:
     revoked: bool
     holder: str
     acting_for: str = ""  # the post
+    is_node: bool = False
 
     @property
     def key_id(self) -> str:
@@ -69,8 +70,10 @@ def _rows(here: Here, party: int, holders: dict[int, str]) -> list[Row]:
             grants[party, officer.grant].revoked is not None,
             holders.get(officer.grant, "") if party == here.desk.party else "",
             read.post_of(here.desk, party, officer.acting_for),
+            is_node,
         )
-        for officer in read.officers(here.desk, here.as_of, party)
+        for is_node, some in ((False, read.officers), (True, read.nodes))
+        for officer in some(here.desk, here.as_of, party)
     ]
     return sorted(rows, key=lambda row: not row.officer.live)
 
@@ -139,18 +142,19 @@ def conflicts(request: SignedInRequest) -> HttpResponse:
 @administrators
 @require_http_methods(["GET", "POST"])
 def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
-    """Take a warrant back from now on: the cuts are where our logs stand."""
+    """Take a warrant back: the cuts are where our logs stand, or before an entry that was not ours."""
     if ask := confirm_required(request):
         return ask
     here = current(request)
-    officer = next((o for o in read.officers(here.desk, here.as_of) if o.grant == grant), None)
+    known = read.officers(here.desk, here.as_of) + read.nodes(here.desk, here.as_of)
+    officer = next((o for o in known if o.grant == grant), None)
     if officer is None:
         raise Http404
     form = RevokeForm(sent(request))
     if request.method == "POST" and form.is_valid() and request.POST.get("do") != EDIT:
         reason = _reason(form.cleaned_data["reason"])
         try:
-            draft = warranting.revocation(here.desk, grant, reason)
+            draft = warranting.revocation(here.desk, grant, reason, form.cleaned_data["since"])
         except LocalError as error:
             refuse(form, error)
         else:
@@ -160,7 +164,9 @@ def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
                 form,
                 draft,
                 title=_("Revoke a warrant: %(post)s") % {"post": officer.post},
-                consequence=_("What was signed under it so far stays. What comes after does not count, on any node."),
+                consequence=_("What was signed under it from there on does not count, on any node.")
+                if form.cleaned_data["since"]
+                else _("What was signed under it so far stays. What comes after does not count, on any node."),
                 back=reverse("warrants"),
             )
             if isinstance(signed, HttpResponse):
