@@ -6,18 +6,34 @@ two then reads from the entries is compared code by code and place by place.
 """
 
 from base64 import b64encode
+from dataclasses import replace
 from random import Random
 
 import pytest
 from tests.browser.stage import browser
 from tests.evidence import corrected, made_to_fit, rewritten, s1, told_anew
 from tests.needs import needs_chromium
+from tests.nodes import MEMORY, offered, paired
 from tools import auditor
 
 from simulation import world
+from tallystick.app import write
 from tallystick.app.prove import prove
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical
+from tallystick.core.entries import (
+    Acceptance,
+    Amendment,
+    AmendmentLine,
+    Correction,
+    Countersign,
+    Draft,
+    Duty,
+    Grant,
+    Order,
+    to_array,
+)
+from tallystick.core.identity import EntryRef
 
 pytestmark = [pytest.mark.browser, needs_chromium]
 
@@ -152,3 +168,66 @@ def test_what_all_parties_forged_is_read_alike_by_both(judge, tmp_path):
             files[number, kind] = data
     verdicts = agreed(judge, files)
     assert set(verdicts) >= {"holds", "does-not-hold"}
+
+
+def spoken(director, party, body, on):
+    """Sign what one's own node would refuse."""
+    desk = director.desk(party)
+    said = desk.space.draft(desk.log, [Draft(body, obj=on)], desk.clock.now(), desk.epoch_key(desk.log))
+    desk.commit(said)
+    director.exchange()
+    return EntryRef(desk.log, said.leaves[-1].index)
+
+
+def limited(director, party, duty, **limits):
+    """Grant a warrant with limits; return its number."""
+    body = Grant(f"Limited {duty}", None, "", (duty,), "INR", limits.get("per_act"), limits.get("total"), None, None)
+    return write.sign(director.desk(party), Draft(body)).ref.index
+
+
+def test_what_a_correction_makes_dearer_is_held_against_the_same_ceilings(judge, tmp_path):
+    director = paired(tmp_path, stores=MEMORY)
+    buyer = limited(director, "JP", Duty.ORDERING, per_act=1_000_000)
+    seller = limited(director, "IN", Duty.ACCEPTING, total=1_000_000)
+    desk, free = director.desk("JP"), director.grants
+
+    def entry(ref):
+        return desk.space.entry(ref)
+
+    def dearer(ref, price):
+        body = entry(ref).body
+        lines = tuple(replace(line, price_micro=price) for line in body.lines)
+        return Correction(free["IN", "nair"], canonical.encode(to_array(replace(body, lines=lines))))
+
+    first = offered(director)
+    director.exchange()
+    spoken(director, "IN", dearer(first, 500_000_000), first)
+    order = Order(buyer, free["JP", "mori"], 1_000_000, "HQ")
+    refused = spoken(director, "JP", order, first)
+    ordered = spoken(director, "JP", replace(order, who=free["JP", "tanaka"], max_liability=6_000_000), first)
+    refused_too = spoken(director, "IN", Acceptance(seller, "PCDA"), ordered)
+    accepted = spoken(director, "IN", Acceptance(free["IN", "nair"], "PCDA"), ordered)
+    amendment = Amendment(free["JP", "tanaka"], 1, 6_000_000, (AmendmentLine(1, 100_000, 510_000_000),))
+    proposed = spoken(director, "JP", amendment, accepted)
+    changed = replace(amendment, lines=(AmendmentLine(1, 100_000, 530_000_000),))
+    spoken(director, "JP", Correction(free["JP", "tanaka"], canonical.encode(to_array(changed))), proposed)
+    spoken(director, "IN", Countersign(seller), proposed)
+    spoken(director, "IN", Countersign(free["IN", "nair"]), proposed)
+
+    second = offered(director)
+    director.exchange()
+    spoken(director, "JP", replace(order, who=free["JP", "tanaka"]), second)
+    raised = spoken(director, "IN", dearer(second, 600_000_000), second)
+    over = [spoken(director, "JP", Countersign(who), raised) for who in (free["JP", "ito"], buyer)]
+    spoken(director, "JP", Countersign(free["JP", "tanaka"]), raised)
+
+    codes = {finding.entry: finding.code for finding in desk.record.findings}
+    assert [codes.get(ref) for ref in (refused, refused_too, *over)] == [
+        "over-act-ceiling", "over-total-ceiling", "duty-missing", "over-act-ceiling",
+    ]  # fmt: skip
+    files = {
+        (order_id, whole): prove(desk, order_id, whole=whole)
+        for order_id in desk.record.orders
+        for whole in (False, True)
+    }
+    assert set(agreed(judge, files)) == {"holds"}
