@@ -284,6 +284,16 @@ def test_courier_files_there_and_back_open_the_logs(director: Director, india: D
     assert asked_in(director, "IN", carry(director, "JP")) == []  # the question is over
 
 
+def test_both_sides_may_come_back_from_backups_with_couriers_only(director: Director, india: Desk):
+    """Neither sends entries before it has heard the other, and each holds what the other lost."""
+    director.desk("JP").mark_restored(Why.RESTORED)
+    for sender, reader in (("IN", "JP"), ("JP", "IN"), ("IN", "JP"), ("JP", "IN")):
+        courier.read(director.nodes[reader], carry(director, sender).data)
+    assert director.desk("JP").restored is None
+    assert roots(india)[india.log] == roots(director.desk("JP"))[india.log]
+    goes_on(director, Line(director))
+
+
 def test_a_file_from_before_the_restore_opens_nothing(director: Director, tmp_path: Path):
     request(director)
     old = carry(director, "JP", everything=True)
