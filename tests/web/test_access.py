@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from tests.nodes import MEMORY, two_nodes
 
+from tallystick.app import pairing
 from tallystick.core.entries import Duty
 from tallystick.web.api import tokens
 from tallystick.web.api.models import ApiToken
@@ -249,3 +251,22 @@ def test_a_duty_taken_away_is_gone_at_the_next_click(house, stage):
     Person.objects.filter(username__startswith="somebody").update(duties=[])
 
     assert browser.get("/people/").status_code == 403
+
+
+def test_an_officer_reads_the_agreements_of_their_warrants_and_no_other(stage, tmp_path):
+    node = stage.director.nodes["JP"]
+    (first,) = node.desks.values()
+    officer, auditor = stage.browser("JP", "tanaka"), stage.somebody("JP", duties=[Duty.AUDITOR])
+    card = pairing.read_card(pairing.own_card(two_nodes(tmp_path / "more", stores=MEMORY).nodes["IN"]))
+    pairing.propose(node, card, profile="JPIN", name="example.net/second", compared_key_id=card.key_id)
+    (second,) = [desk for desk in node.desks.values() if desk.id != first.id]
+    node.store.set_aside(second.id, b"x", "bad-signature", {"why": "of the second"}, node.clock.now())
+
+    assert officer.post("/agreement/choose/", {"agreement": second.id.hex()}).status_code == 404
+    for path in ("/agreement/", "/partner/", "/"):
+        assert "example.net/second" not in officer.get(path).content.decode(), path
+    assert officer.post("/agreement/choose/", {"agreement": first.id.hex()}).status_code == 302
+    assert "example.net/second" in auditor.get("/agreement/").content.decode()
+    assert "example.net/second" in auditor.get("/partner/").content.decode()
+    assert auditor.post("/agreement/choose/", {"agreement": second.id.hex()}).status_code == 302
+    assert second.id.hex() in auditor.get("/agreement/").content.decode()

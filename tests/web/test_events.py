@@ -163,9 +163,9 @@ def test_the_log_has_each_event_in_one_line_and_nobodys_name(make_person, caplog
 
 
 def test_a_line_of_the_log_says_when_in_utc_and_stays_a_line():
-    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("a\r\nFORGED\x1b[2J\u2028line",), None)
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("a\r\nFORGED\x1b[2J\u2028b\u202ec",), None)
     record.created = 0.0
-    assert middleware.Discreet().format(record) == r"1970-01-01T00:00:00Z INFO x a\x0d\x0aFORGED\x1b[2J\x2028line"
+    assert middleware.Discreet().format(record) == r"1970-01-01T00:00:00Z INFO x a\x0d\x0aFORGED\x1b[2J\x2028b\x202ec"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tallystick.app.courier import COURIER_MAX
 from tallystick.app.ids import token
 from tallystick.app.messages import Message
 from tallystick.app.visible import visible_lines
+from tallystick.core.agreement import UNPRINTABLE
 from tallystick.core.errors import (
     ForkError,
     HeadMovedError,
@@ -57,7 +58,6 @@ RETRY_SECONDS = 5  # a locked database is usually free again by then
 _SECRETS = re.compile(
     r"(?<![\w-])(?:tally_)?[\w-]{43}(?![\w-])|AGE-SECRET-KEY-[0-9A-Z]+|(?<=://)[^\s:/@]+:[^\s@]+(?=@)"
 )
-_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 _TEXT = ("text/", "application/json", "application/javascript", "image/svg+xml", "application/problem+json")
 
 
@@ -74,7 +74,7 @@ class Discreet(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 # the library's name
         """Keep a message on its line: what a stranger sent must not look like a line of ours."""
-        return super().formatMessage(record).translate(_ESCAPED)
+        return UNPRINTABLE.sub(lambda found: f"\\x{ord(found[0]):02x}", super().formatMessage(record))
 
 
 class SmallerText(GZipMiddleware):

@@ -77,11 +77,25 @@ def current(request: HttpRequest) -> Here:
     )
 
 
+def desks_of(person: Person, node: Node) -> list[Desk]:
+    """Return the agreements a person looks at: those of their warrants; with a duty on the node itself, all.
+
+    Somebody without any duty is shown nothing of them (``orders.access.for_readers``).
+    """
+    everything = list(node.desks.values())
+    if person.duties or not person.active_appointments:
+        return everything
+    held = {appointment.space for appointment in person.active_appointments}
+    return [desk for desk in everything if desk.id.hex() in held]
+
+
 def chosen_desk(request: HttpRequest, node: Node) -> Desk | None:
     """Return the desk of the agreement this person chose, the first one otherwise, None when there is none."""
-    desks = node.desks
+    person = person_of(request)
+    assert person is not None
+    desks = desks_of(person, node)
     wanted = request.session.get(CHOSEN, "")
-    return next((desk for space, desk in desks.items() if space.hex() == wanted), next(iter(desks.values()), None))
+    return next((desk for desk in desks if desk.id.hex() == wanted), next(iter(desks), None))
 
 
 def choose(request: HttpRequest, desk: Desk) -> None:

@@ -31,7 +31,7 @@ def terms(request: SignedInRequest) -> HttpResponse:
             "known": is_known_profile(genesis.terms),
             "grid": grid(genesis.terms),
             "parties": [(party, signing.readable_id(party.root_key)) for party in genesis.parties],
-            "others": [other for other in here.node.desks.values() if other.id != here.desk.id],
+            "others": [other for other in desks.desks_of(here.person, here.node) if other.id != here.desk.id],
         },
     )
 
@@ -62,7 +62,8 @@ def postings(request: SignedInRequest) -> HttpResponse:
 def choose_agreement(request: SignedInRequest) -> HttpResponse:
     """Look at another agreement from now on."""
     wanted = request.POST.get("agreement", "")
-    found = next((desk for space, desk in get_node().desks.items() if space.hex() == wanted), None)
+    mine = desks.desks_of(request.person, get_node())
+    found = next((desk for desk in mine if desk.id.hex() == wanted), None)
     if found is None:
         raise Http404
     desks.choose(request, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ from tallystick.core.entries import Duty
 from tallystick.core.errors import TallystickError
 from tallystick.web import formats, messages
 from tallystick.web.link import HttpLink
-from tallystick.web.pages.desk import chosen_desk
+from tallystick.web.pages.desk import chosen_desk, desks_of
 from tallystick.web.pages.orders.access import for_readers
 from tallystick.web.pages.partner.forms import CourierInForm, ProposalInForm
 from tallystick.web.people.decorators import SignedInRequest, needs_duty
@@ -55,11 +56,12 @@ class PeerRow:
         return "in-step" if self.step is not None and self.step.in_step else "out-of-step"
 
 
-def peer_rows(node: Node, statuses: frozenset[PeerStatus]) -> list[PeerRow]:
-    desks = node.desks
+def peer_rows(node: Node, statuses: frozenset[PeerStatus], shown: Collection[Desk]) -> list[PeerRow]:
+    """Return who keeps an agreement of ``shown`` with us, or none yet."""
+    desks = {desk.id: desk for desk in shown}
     rows = []
     for peer in node.store.peers():
-        if peer.status not in statuses:
+        if peer.status not in statuses or (peer.space in node.desks and peer.space not in desks):
             continue
         desk = desks.get(peer.space) if peer.space is not None else None
         rows.append(
@@ -95,11 +97,12 @@ class AsideRow:
     agreement: str
 
 
-def _aside_rows(node: Node) -> list[AsideRow]:
-    names = {space: desk.name for space, desk in node.desks.items()}
+def _aside_rows(node: Node, shown: Collection[Desk]) -> list[AsideRow]:
+    names = {desk.id: desk.name for desk in shown}
     return [
         AsideRow(aside, messages.message(aside.code, aside.facts), names.get(aside.space or b"", ""))
         for aside in node.store.aside()[:ASIDE_SHOWN]
+        if aside.space in names or aside.space not in node.desks
     ]
 
 
@@ -112,15 +115,15 @@ def partner(request: SignedInRequest) -> HttpResponse:
 def partner_page(request: SignedInRequest, *, status: int = 200, **forms: Any) -> HttpResponse:
     """Draw the partner page; ``courier_form`` and ``proposal_form`` come back here when they do not read."""
     node = get_node()
-    desk = chosen_desk(request, node)
+    desk, shown = chosen_desk(request, node), desks_of(request.person, node)
     card = pairing.own_card(node) if node.keys.has("root") else None
     context = {
         "settings": node.settings,
         "desk": desk,
-        "rows": peer_rows(node, LIVE),
-        "knocks": peer_rows(node, frozenset({PeerStatus.KNOCK})),
-        "refused": peer_rows(node, frozenset({PeerStatus.REFUSED})),
-        "aside": _aside_rows(node),
+        "rows": peer_rows(node, LIVE, shown),
+        "knocks": peer_rows(node, frozenset({PeerStatus.KNOCK}), shown),
+        "refused": peer_rows(node, frozenset({PeerStatus.REFUSED}), shown),
+        "aside": _aside_rows(node, shown),
         "card": pairing.armour(card) if card else "",
         "key_id": pairing.read_card(card).key_id if card else "",
         "administers": Duty.ADMINISTRATOR in request.person.duties_held,
