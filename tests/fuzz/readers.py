@@ -489,7 +489,13 @@ def _manifests() -> Iterator[bytes]:
     desk = _node().japan.desk()
     kept = backups.kept(_node().japan.store)
     backups.write_manifest(
-        folder, made_at=1, party="JP", node_name="Tokyo", holds=desk.record.digest.hex(), agreements=kept
+        folder,
+        made_at=1,
+        party="JP",
+        node_name="Tokyo",
+        holds=desk.record.digest.hex(),
+        signing_keys=[bytes(32)],
+        agreements=kept,
     )
     yield (folder / backups.MANIFEST).read_bytes()
     yield b'{"format": 1e999}'
