@@ -223,7 +223,12 @@ def test_a_stolen_key_is_revoked_from_the_first_entry_that_was_not_ours(stage, a
 def test_a_stolen_node_is_revoked_by_its_party(stage, admin):
     desk = stage.director.desk("IN")
     assert "writes as a node" in text_of(admin.get("/people/warrants/"))
-    admin.act(f"/people/warrants/{grant_of(desk.log)}/revoke/", reason="not-stated")
+    path = f"/people/warrants/{grant_of(desk.log)}/revoke/"
+    assert "This is the node you are at" in text_of(admin.get(path))
+    assert "This is the node" not in text_of(
+        admin.get(f"/people/warrants/{stage.director.grants['IN', 'nair']}/revoke/")
+    )
+    admin.act(path, reason="not-stated")
     assert desk.record.grants[desk.party, grant_of(desk.log)].revoked is not None
 
 

@@ -75,7 +75,7 @@ def revocation(desk: Desk, grant: int, reason: Reason, since: EntryRef | None = 
     if since is not None:
         elsewhere = view.key is not None and since.log != log_id(grant, desk.party)
         if elsewhere or since.index >= sizes.get(since.log, 0):
-            raise LocalError("unknown-entry", entry=str(since))
+            raise LocalError("unknown-entry", entry=str(since), field="since")
         sizes[since.log] = since.index
     cuts = tuple(Cut(log=log, size=size, root=desk.space.root(log, size)) for log, size in sizes.items())
     return Draft(Revoke(grant=grant, cuts=cuts, reason=reason))

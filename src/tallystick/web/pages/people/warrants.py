@@ -175,7 +175,8 @@ def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
                 Appointment.objects.filter(space=here.desk.id.hex(), grant=grant, active=True).update(active=False)
                 told.success(request, _("The warrant is revoked: %(post)s.") % {"post": officer.post}, "good")
                 return HttpResponseRedirect(reverse("warrants"))
-    context = {"form": form, "here": here, "officer": officer}
+    own_node = here.desk.record.grants[here.desk.party, grant].key == here.node.keys.public("writer")
+    context = {"form": form, "here": here, "officer": officer, "own_node": own_node}
     return render(request, "people_admin/revoke.html", context, status=422 if form.errors else 200)
 
 
