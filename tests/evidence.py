@@ -6,6 +6,7 @@ import functools
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from tallystick.app.verify_evidence import check
 from tallystick.cli.demo.director import Director
 from tallystick.core import canonical, checkpoint, merkle
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.entries import Kind, Reason, Segment, to_array
+from tallystick.core.detail import Attachment, detail_of
+from tallystick.core.entries import Draft, Kind, Note, Reason, Segment, to_array
 from tallystick.core.errors import RemoteError
 from tallystick.core.log import CORE_TAG, CTX, commitment
 from tallystick.core.views import digest_of
@@ -72,6 +74,18 @@ def after_an_erasure(folder: Path) -> bytes:
 
 def after_a_correction(folder: Path) -> bytes:
     return only_evidence(corrected(folder).desk("IN"))
+
+
+def with_an_attachment(folder: Path, name: str, data: bytes) -> bytes:
+    """Return the evidence of an order with a note that names a file."""
+    director = paired(folder, stores=MEMORY)
+    receipt = received(director, delivered(director, agreed(director)))
+    japan = director.desk("JP")
+    file = Attachment(name, len(data), sha256(data).digest())
+    note = Note(japan.space.entry(receipt).body.who)
+    write.sign(japan, Draft(note, obj=receipt, detail=detail_of("As handed over", attachments=[file])))
+    director.exchange()
+    return only_evidence(japan)
 
 
 def corrected(folder: Path) -> Director:

@@ -20,6 +20,7 @@ from tests.evidence import (
     leaf_of,
     s1,
     s1_evidence,
+    with_an_attachment,
 )
 from tests.fuzz.bombs import BOMBS
 from tests.needs import needs_chromium
@@ -171,6 +172,17 @@ def test_findings_are_shown_at_the_act_they_are_about(page, tmp_path):
         "to look at: corrected",
         "to look at: refused goods",
     ]
+
+
+def test_a_file_that_an_act_names_is_compared(page, tmp_path):
+    data = with_an_attachment(tmp_path, "delivery note.pdf", b"forty tonnes")
+    (act,) = [act for act in check(data).acts if act.attachments]
+    judged(page, data)
+    assert "Attached: delivery note.pdf, 12 bytes" in page.inner_text(".timeline")
+    for content, told in ((b"forty tonnes", f"byte for byte, the file that {act.ref} names"), (b"fifty", "is none of")):
+        page.set_input_files("#file", [file("scan.pdf", content)])
+        page.wait_for_selector(f"#state:has-text('{told}')")
+    assert page.inner_text("#verdict") == "HOLDS"
 
 
 # ---- what is no evidence

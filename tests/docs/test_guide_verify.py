@@ -125,6 +125,11 @@ def other_size(path):
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
+def older_head(path):
+    """Whoever shows less of a log than was acknowledged has no roots for the rest."""
+    path.unlink()
+
+
 LAST = "{log}/{index}"
 TAMPERED = {
     "the agreement": ("genesis.cbor", flip, "1"),
@@ -136,6 +141,7 @@ TAMPERED = {
     "a proof of inclusion": (f"{LAST}.inclusion", flip, "5"),
     "a proof of consistency": ("16/{cut}.consistency", flip, "5"),
     "an acknowledged root": ("16/{cut}.root", flip, "6"),
+    "how much of a log is shown": ("16/{cut}.root", older_head, "6"),
 }
 
 

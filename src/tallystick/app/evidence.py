@@ -26,6 +26,7 @@ from tallystick.core.views import plain
 FORMAT = "tallystick-evidence-1"
 MARK = canonical.encode([FORMAT])[1:]  # behind the first byte of every evidence file
 SUFFIX = ".evidence"
+_ANY_VERSION = FORMAT.rpartition("-")[0].encode() + b"-"
 EVIDENCE_MAX = 64 * 2**20  # bytes; an order of fifty entries has about 20 kB, with every leaf of its logs some MB
 ACROSS_ORDERS = frozenset({"duplicate-number"})  # findings that compare orders: not told of one, nor in its digest
 _GENESIS_MAX = 64 * 1024
@@ -78,6 +79,11 @@ class Evidence(NamedTuple):
 def is_evidence(data: bytes) -> bool:
     """Return whether ``data`` begins as an evidence file does."""
     return data[1 : 1 + len(MARK)] == MARK
+
+
+def is_of_other_version(data: bytes) -> bool:
+    """Return whether ``data`` begins as an evidence file of a form that this program does not know."""
+    return _ANY_VERSION in data[1 : 2 + len(MARK)] and not is_evidence(data)
 
 
 def write(evidence: Evidence) -> bytes:

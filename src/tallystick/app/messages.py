@@ -602,8 +602,12 @@ _LOCAL = {
     "file-too-large": Message("{path} is too large for a {what}: at most {limit} bytes.", "Check that it is one."),
     "nothing-to-verify": Message(
         "{path} is neither a node, nor a record that was exported or backed up, nor a database, an evidence file or a "
-        "courier file.",
-        "Check the path.",
+        "courier file; or its first bytes were changed.",
+        "Check the path. Of a folder that holds nodes or records, name one.",
+    ),
+    "evidence-other-version": Message(
+        "{path} is evidence in a form that this version of the program does not read.",
+        "Check it with the version that wrote it or a newer one, or with the auditor.html that came with that.",
     ),
     "not-signed-yet": Message(
         "Entry {entry} belongs to it, and is under no signature yet; the key for it is not on this node.",

@@ -8,7 +8,7 @@ and no partner.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tallystick.app.ports import Loaded
@@ -17,7 +17,7 @@ from tallystick.app.report import verdict as verdict_of
 from tallystick.core import checkpoint
 from tallystick.core.agreement import Genesis
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.errors import BadSignatureError, RemoteError, UnknownWriterError
+from tallystick.core.errors import BadSignatureError, ForkError, RemoteError, UnknownWriterError
 from tallystick.core.fold import Fold
 from tallystick.core.identity import PARTIES_MAX, grant_of, party_of
 from tallystick.core.space import Space
@@ -86,8 +86,7 @@ def audit(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Audited:
         problems.error(error)
         return Audited(verdict_of(problems.found), tuple(problems.found), None)
     space, faults = Space.audit(genesis, loaded.leaves, loaded.epoch_keys, loaded.checkpoints)
-    for fault in faults:
-        problems.error(fault)
+    _tell(faults, problems)
     signed = {log: head.size for log, head in loaded.checkpoints.items() if log in space.sizes()}
     for log, note in sorted((notes or {}).items()):
         try:
@@ -102,6 +101,23 @@ def audit(loaded: Loaded, notes: Mapping[int, str] | None = None) -> Audited:
     if unsigned:
         problems.limit("record-not-all-signed", leaves=unsigned)
     return Audited(verdict_of(problems.found), tuple(problems.found), verified)
+
+
+def _tell(faults: Iterable[RemoteError], problems: Problems) -> None:
+    """Tell what does not fit. A root that differs is told once for each log that says it: all its later ones do too.
+
+    Bytes at rest that do not fit are no proof that anybody signed two histories, so it is not called a fork.
+    """
+    told: set[tuple[str, object]] = set()
+    for fault in faults:
+        if not isinstance(fault, ForkError):
+            problems.error(fault)
+            continue
+        where, log = str(fault.facts["entry"]), fault.facts["log"]
+        pair = (where.partition(".")[0], log)
+        if pair not in told:
+            told.add(pair)
+            problems.fault("evidence-acknowledged-root-differs", where, log=log, size=fault.facts["size"])
 
 
 def _told(genesis: Genesis, space: Space, signed: Mapping[int, int]) -> Verified:

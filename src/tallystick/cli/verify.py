@@ -46,7 +46,9 @@ _NOTE_MAX = 4096  # bytes; ours have about 250
 _KEY_MAX = 4096  # bytes of an age key file
 _BEGINNING = 64  # bytes that tell a sort of file
 _AGE = b"age-encryption.org/v1\n"
+_SQLITE = b"SQLite format 3\0"
 _BUNDLES = (b"\x85\x01", b"\x86\x01")  # arrays of five or six that begin with a 1
+_MARKS = ("genesis.cbor", "book.cbor", node_settings.FILE)  # of a folder that is a record itself
 _PROBLEMS_SHOWN = 50  # of each weight, on a page
 
 EXIT_HOLDS, EXIT_DOES_NOT_HOLD, EXIT_NOT_CHECKED = 0, 1, 2
@@ -94,9 +96,10 @@ def verify(
 ) -> None:
     """Check evidence, or a record, from its bytes: signatures, order and meaning.
 
-    Takes an evidence file (tallystick prove), a node's folder, a folder written by export or backup, an SQLite file, or
-    a postgresql:// address; without any, the node in --node. Trusts nothing that is stored: rebuilds every commitment
-    and root, checks every signature strictly, folds all entries from nothing, and lists all that is not as it must be.
+    Takes an evidence file (tallystick prove) or a folder of them, a node's folder, a folder written by export or
+    backup, an SQLite file, or a postgresql:// address; without any, the node in --node. Trusts nothing that is stored:
+    rebuilds every commitment and root, checks every signature strictly, folds all entries from nothing, and lists all
+    that is not as it must be.
     Needs no key, no network and no partner.
 
     Takes a courier file too, sealed or not: it is read on top of the record in --node or --on, and nothing is kept.
@@ -115,7 +118,9 @@ def verify(
     elif not results:
         say("There is no agreement here yet; nothing to verify.")
     else:
-        for result in results:
+        for number, result in enumerate(results):
+            if number:
+                say()
             _print(result)
     context.exit(_worst(result.verdict for result in results))
 
@@ -138,6 +143,15 @@ def _results(what: str, on: str, key: Path | None, files: Sequence[Path], node: 
 
         data = read_file(path, limit=COURIER_MAX, what="courier file")
         yield _of_courier(path.name, data, on, key, node)
+        return
+    if evidence.is_of_other_version(begins):
+        raise LocalError("evidence-other-version", path=what)
+    if path.is_file() and not begins.startswith(_SQLITE):
+        raise LocalError("nothing-to-verify", path=what)
+    shown = sorted(path.glob(f"*{evidence.SUFFIX}")) if path.is_dir() else []
+    if shown and not any((path / name).exists() for name in _MARKS):
+        for one in shown:
+            yield from _results(str(one), on, key, files, node)
         return
     for loaded, notes in _sources(what):
         audited = verifying.audit(loaded, notes)

@@ -217,8 +217,26 @@ def test_a_changed_export_is_found(pair):
 def test_what_is_nothing_to_verify(pair, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "code: nothing-to-verify" in pair("jp", "verify", tmp_path / "empty").err
-    (tmp_path / "text.db").write_text("not a database, and long enough to be read as one")
-    assert pair("jp", "verify", tmp_path / "text.db").code == 2
+    for name, data in (("text", b"not a database, and long enough"), ("zero", b""), ("bundle", bytes(2_000))):
+        (tmp_path / name).write_bytes(data)
+        ran = pair("jp", "verify", tmp_path / name)
+        assert (ran.code, "code: nothing-to-verify" in ran.err) == (2, True), ran
+    (tmp_path / "newer").write_bytes(b"\x85\x75tallystick-evidence-9" + bytes(100))
+    ran = pair("jp", "verify", tmp_path / "newer")
+    assert (ran.code, "code: evidence-other-version" in ran.err) == (2, True), ran
+
+
+def test_bytes_at_rest_that_differ_are_not_called_two_histories(pair):
+    pair.carry()
+    with sqlite3.connect(pair.folder / "jp" / "node.db") as connection:
+        where = "WHERE log = 0 AND idx = 1"
+        ((leaf,),) = connection.execute(f"SELECT leaf FROM record_leaves {where}")
+        connection.execute(f"UPDATE record_leaves SET leaf = ? {where}", (leaf[:-1] + bytes([leaf[-1] ^ 1]),))
+    connection.close()
+    ran = pair("jp", "verify", "--json")
+    codes = [problem["code"] for problem in ran.json[0]["problems"]]
+    assert (ran.code, "fork" in codes) == (1, False)
+    assert codes.count("evidence-acknowledged-root-differs") >= 1
 
 
 def test_all_that_is_wrong_is_listed(pair):
@@ -276,6 +294,9 @@ def test_an_orders_evidence_is_written_and_verified_anywhere(pair, run, tmp_path
     ran = run("--node", tmp_path / "nowhere", "verify", file)
     assert (ran.code, ran.out.splitlines()[0]) == (0, "HOLDS: an.evidence")
     assert "code: file-exists" in pair("in", "prove", request, file).err
+    pair.done("jp", "prove", request, tmp_path / "their.evidence")
+    both = run("verify", tmp_path, "--json")
+    assert (both.code, [one["name"] for one in both.json]) == (0, ["an.evidence", "their.evidence"])
     data = file.read_bytes()
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     ran = run("verify", file, "--json")
