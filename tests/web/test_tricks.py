@@ -163,6 +163,15 @@ def test_odd_paths_open_nothing(house):
             assert "X-Evil" not in answer.headers
 
 
+def test_nobody_is_asked_for_nul(house):
+    """PostgreSQL cannot be: it would be an error of ours, with a trace, for each time a stranger asks."""
+    for member in ("stranger", "administrator"):
+        for asked in ("/people/%00", "/sign-in/%00", "/people/events/?who=%00", "/sign-in/?next=a%00b", "/peer/%00"):
+            for method in (GET, POST):
+                assert house.ask(member, method, asked).status_code == 400, (member, method, asked)
+    assert house.ask("administrator", GET, "/people/events/?who=%2500").status_code == 200
+
+
 def test_odd_paths_trip_nothing_up_for_someone_inside(house):
     for name, method, path in addresses(house):
         for odd in ("{path}%00", "{path}%c0%af", "{path}/..", "//evil.example{path}"):

@@ -130,7 +130,7 @@ class Visible:
 
 
 class Plain:
-    """Lets in the three methods that anything here is asked with; the rest is tricks, and nothing answers them."""
+    """Lets in the three methods that anything here is asked with, and no NUL; nothing answers the rest."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -139,6 +139,8 @@ class Plain:
         own_405 = request.path.startswith(API) and request.path != API_DOCUMENT  # says there what it does take
         if request.method not in METHODS and not own_405:
             return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(METHODS)})
+        if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):  # PostgreSQL can be asked for no NUL
+            return HttpResponse(status=HTTPStatus.BAD_REQUEST)
         return self.get_response(request)
 
 

@@ -21,6 +21,7 @@ from fido2.webauthn import (
     UserVerificationRequirement,
 )
 
+from tallystick.app.visible import visible
 from tallystick.core.errors import LocalError
 from tallystick.web.people import service
 from tallystick.web.people.models import Passkey, Person
@@ -90,7 +91,7 @@ def finish_adding(request: HttpRequest, person: Person, answer: dict[str, Any], 
         credential_id=credential.credential_id,
         data=bytes(credential),
         host=host_of(request),
-        name=name.strip()[:60] or "Passkey",
+        name=visible(name.strip())[:60] or "Passkey",
         uses=data.counter,
         added_at=service.clock.now(),
     )
