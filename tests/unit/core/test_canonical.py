@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import pytest
 
 from tallystick.core import canonical
@@ -75,6 +77,21 @@ def test_everything_else_is_refused(data, why):
 
 def test_sixteen_levels_are_not_too_deep():
     assert canonical.decode(b"\x81" * 15 + b"\x80")
+
+
+class Named(NamedTuple):
+    inner: object
+
+
+@pytest.mark.parametrize("box", [lambda v: [v], lambda v: (v,), Named, lambda v: {1: v}, lambda v: {"a": v}])
+def test_every_sort_of_container_counts_as_a_level_before_anything_is_encoded(box):
+    value = 7
+    for depth in range(1, 4):
+        value = box(value)
+        assert canonical.check_plain(value, max_depth=depth) == depth + 1
+        with pytest.raises(MalformedBytesError) as caught:
+            canonical.check_plain(value, max_depth=depth - 1)
+        assert caught.value.facts == {"what": "nested too deep", "limit": depth - 1}
 
 
 def test_a_limit_on_values():

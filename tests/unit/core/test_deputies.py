@@ -83,6 +83,7 @@ def test_a_deputy_signs_for_an_officer_until_the_end() -> None:
     [
         ({"acting_for": 99}, "no such warrant"),
         ({"acting_for": WRITER}, "no such warrant"),
+        ({"acting_for": max(OFFICERS.values()) + 1}, "no such warrant"),  # itself
         ({"until": None}, "no end, or a later one"),
         ({"until": ENDS + 1}, "no end, or a later one"),
         ({"duties": (Duty.ORDERING, Duty.INSPECTOR)}, "other duties"),
@@ -90,6 +91,7 @@ def test_a_deputy_signs_for_an_officer_until_the_end() -> None:
         ({"currency": "JPY"}, "another currency"),
         ({"per_act": 300_001}, "a higher ceiling"),
         ({"per_act": None}, "a higher ceiling"),
+        ({"total": 500_001}, "a higher ceiling"),
         ({"total": None}, "a higher ceiling"),
     ],
 )
@@ -98,7 +100,48 @@ def test_a_deputy_has_no_more_than_whom_it_acts_for(changes: dict[str, object], 
     acting = granted(story, deputy(**changes))
     order = ordered_by(story, acting.ref.index)
     assert told(story) == [("deputy-not-possible", acting.ref), ("no-warrant", order.ref)]
-    assert dict(story.findings[0].facts)["because"] == because
+    assert dict(story.findings[0].facts) == {
+        "acting_for": acting.body.acting_for, "because": because, "who": acting.ref.index, "warrant": str(acting.ref),
+        "post": "Deputy",
+    }  # fmt: skip
+    the_same_in_any_order(story)
+
+
+@pytest.mark.parametrize("ceiling", ["per_act", "total"])
+def test_one_ceiling_is_enough_to_bind_a_deputy_to_its_currency(ceiling: str) -> None:
+    limits = {(JP, Duty.ORDERING): {"currency": "INR", ceiling: 500_000, "until": ENDS}}
+    story = Story(REQUEST, limits=limits)
+    granted(story, deputy())
+    assert told(story) == []
+    wrong = granted(story, deputy(currency="JPY"))
+    assert told(story) == [("deputy-not-possible", wrong.ref)]
+    assert dict(story.findings[0].facts)["because"] == "another currency"
+
+
+def test_whom_nothing_limits_may_have_a_deputy_with_any_limit() -> None:
+    story = Story(REQUEST)
+    granted(story, deputy())
+    granted(story, deputy(currency="JPY", total=None, until=ENDS + 1))
+    granted(story, deputy(currency="", per_act=None, total=None))
+    assert told(story) == []
+
+
+def test_nobody_acts_for_a_warrant_that_is_void_or_was_replaced_and_the_other_way_round_it_stands() -> None:
+    story = Story(REQUEST)
+    plain = deputy(currency="", per_act=None, total=None)
+    void = granted(story, grant(Duty.REQUESTER, Duty.ORDERING))
+    of_void = granted(story, replace(plain, acting_for=void.ref.index))
+    before = granted(story, plain)
+    granted(story, grant(Duty.ORDERING, officer_key=key_of("new"), replaces=ORDERING))
+    after = granted(story, plain)
+    codes = [("duties-conflict", void.ref), ("deputy-not-possible", of_void.ref), ("deputy-not-possible", after.ref)]
+    assert told(story) == codes
+    assert [dict(f.facts).get("because") for f in story.findings] == [None, "no such warrant", "it has ended"]
+    assert dict(story.findings[0].facts) == {
+        "one": int(Duty.REQUESTER), "other": int(Duty.ORDERING), "who": void.ref.index, "warrant": str(void.ref),
+        "post": "An officer",
+    }  # fmt: skip
+    assert story.record.grants[JP, before.ref.index].void is None
     the_same_in_any_order(story)
 
 
@@ -163,6 +206,9 @@ def test_an_officers_new_key_carries_on_what_was_used() -> None:
     under_old = story.say(JP, replace(order, max_liability=50_000), on=offer.ref, t=at("2027-03-06"))
     over = story.say(JP, replace(order, who=new.ref.index, max_liability=100_001), on=offer.ref, t=at("2027-03-06"))
     assert told(story) == [("warrant-replaced", under_old.ref), ("over-total-ceiling", over.ref)]
+    assert dict(story.findings[0].facts) == {
+        "by": str(new.ref), "who": ORDERING, "warrant": f"0.{ORDERING}", "post": "Contracting officer, JP",
+    }  # fmt: skip
     assert dict(story.findings[1].facts)["amount"] == 200_000 + 100_000 + 100_001  # the void one counts too
     the_same_in_any_order(story)
 
@@ -179,6 +225,7 @@ def test_what_had_not_seen_the_new_key_is_under_the_old_one() -> None:
     ("changes", "because"),
     [
         ({"replaces": 99}, "no such warrant"),
+        ({"replaces": max(OFFICERS.values()) + 1}, "no such warrant"),  # itself
         ({"replaces": OFFICERS[Duty.PAYING]}, "other duties"),
         ({"key": key_of("a ship")}, "other duties"),
         ({"officer_key": None}, "the same key"),
@@ -190,7 +237,10 @@ def test_a_rotation_is_of_one_warrant_and_a_new_key(changes: dict[str, object], 
     plain = grant(Duty.ORDERING, officer_key=key_of("new"), replaces=ORDERING)
     wrong = granted(story, replace(plain, **changes))
     assert told(story) == [("rotation-not-possible", wrong.ref)]
-    assert dict(story.findings[0].facts)["because"] == because
+    assert dict(story.findings[0].facts) == {
+        "replaces": wrong.body.replaces, "because": because, "who": wrong.ref.index, "warrant": str(wrong.ref),
+        "post": "An officer",
+    }  # fmt: skip
     right = granted(story, plain)
     assert told(story) == [("rotation-not-possible", wrong.ref)]
     twice = granted(story, replace(plain, officer_key=key_of("newer")))
@@ -281,6 +331,7 @@ def test_the_total_of_a_writer_counts_every_officer() -> None:
     on_ship(story, ship, serial=1, limit=150_000)
     over = on_ship(story, ship, serial=2, limit=110_000, who=second.ref.index)
     assert told(story) == [("over-total-ceiling", over.ref)]
+    the_same_in_any_order(story)
 
 
 def test_a_writers_ceiling_in_another_currency_allows_nothing() -> None:

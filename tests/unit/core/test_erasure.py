@@ -31,10 +31,11 @@ from tallystick.core.entries import (
     Unreadable,
     to_array,
 )
+from tallystick.core.erasure import Erasures, without
 from tallystick.core.errors import GapError, MalformedBytesError
 from tallystick.core.fold import Fold, fold
 from tallystick.core.identity import EntryRef
-from tallystick.core.log import EPOCH_LEAVES, SALTS_BYTES, salt
+from tallystick.core.log import EPOCH_LEAVES, SALTS_BYTES, StoredLeaf, salt
 from tallystick.core.space import Space
 
 CORE, DETAIL, AUTH = Segment.CORE, Segment.DETAIL, Segment.AUTH
@@ -536,30 +537,60 @@ def test_a_withheld_core_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "segments", "restated", "code"),
+    ("name", "segments", "restated", "code", "facts"),
     [
-        ("O1", CORE, b"", "redact-not-possible"),  # all of an order rests on its request
-        ("E1", DETAIL, b"\x80", "redact-not-possible"),
-        ("E1", CORE, b"\x80", "redact-not-possible"),
-        ("E1", CORE, b"\xff", "redact-not-possible"),
-        ("grant", CORE, b"", "redact-not-possible"),
-        ("nothing", DETAIL, b"", "unknown-object"),
-        ("E1", CORE, b"", ""),
-        ("E1", DETAIL | AUTH, b"", ""),
+        ("O1", CORE, b"", "redact-not-possible", {"kind": 1, "why": "request"}),  # all of an order rests on it
+        ("E1", DETAIL, b"\x80", "redact-not-possible", {"kind": 10, "why": "restated"}),
+        ("E1", CORE, b"\x80", "redact-not-possible", {"kind": 10, "why": "an array of 4"}),
+        ("E1", CORE, b"\xff", "redact-not-possible", {"kind": 10, "why": "not canonical"}),
+        ("grant", CORE, b"", "redact-not-possible", {"kind": 65, "why": "kind"}),
+        ("nothing", DETAIL, b"", "unknown-object", {}),
+        ("E1", CORE, b"", "", {}),
+        ("E1", DETAIL | AUTH, b"", "", {}),
     ],
 )
 def test_what_cannot_be_erased_is_told_and_changes_nothing(
-    name: str, segments: int, restated: bytes, code: str
+    name: str, segments: int, restated: bytes, code: str, facts: dict[str, object]
 ) -> None:
     story = Story(ORDER)
     refs = {"grant": EntryRef(JP, 1), "nothing": EntryRef(writer_of(IN), 99), **story.names}
     asked = story.logs.say(IN, redact(refs[name], segments, restated).body)
     trial = story.fold.trial(asked)
     assert [finding.code for finding in trial.findings] == ([code] if code else [])
+    assert facts.items() <= {fact for finding in trial.findings for fact in finding.facts}
     before = story.record.orders
     story.fold.extend([asked, story.logs.say(JP, asked.body)])
     assert [f.code for f in story.record.findings if f.entry == asked.ref] == ([code] if code else [])
     assert (story.record.orders == before) == (bool(code) or not segments & CORE)
+
+
+def test_what_is_erased_of_an_entry_is_read_by_nobody_whether_or_not_it_is_still_here() -> None:
+    story = Story(ORDER)
+    signed = replace(story.entry("E1"), auth=b"a signature", detail={1: "canary"}, detail_hash=bytes(32))
+    wishes = [wish(story, party, signed.ref, CORE) for party in (JP, IN)]
+    read = Erasures(2).heard(wishes).reading(signed)
+    assert (read.auth, read.core_hash, read.detail, read.body) == (
+        None, b"", {1: "canary"}, Unreadable(signed.kind, None, "erased"),
+    )  # fmt: skip
+    assert read.erased == read.missing == CORE | AUTH
+    assert Erasures(2).heard(wishes[:1]).reading(signed) is signed
+
+
+def test_all_targets_are_told_by_name() -> None:
+    story = Story(ORDER)
+    names = ("E1", "D1", "A1", "F1")
+    wishes = Erasures(2).heard([wish(story, JP, story.names[name], CORE) for name in names])
+    assert wishes.targets == tuple(sorted(story.names[name] for name in names))
+    assert wishes.wishes(story.names["O1"]) == ()
+
+
+@pytest.mark.parametrize("segments", [CORE, DETAIL, AUTH, CORE | AUTH, DETAIL | AUTH, CORE | DETAIL | AUTH])
+def test_a_leaf_is_kept_without_what_is_erased_and_with_the_rest(segments: Segment) -> None:
+    whole = StoredLeaf(16, 3, b"leaf", b"core", b"detail", b"auth")
+    kept = without(whole, segments)
+    assert kept[:3] == whole[:3]
+    for segment, name in ((CORE, "core"), (DETAIL, "detail"), (AUTH, "auth")):
+        assert getattr(kept, name) == (None if segments & segment else getattr(whole, name))
 
 
 def test_nobody_asks_for_what_they_have_not_seen() -> None:

@@ -293,6 +293,55 @@ def test_what_is_left_of_a_line_and_whether_enough_has_come(
     assert (line.open_quantity, line.is_delivered) == (left, enough)
 
 
+def test_nobody_is_asked_to_close_while_anything_is_open_between_them() -> None:
+    paid = "\n".join(
+        [
+            *STORY.strip().splitlines()[:8],
+            "2027-03-09 IN invoice I1 on A1 for E1 E2",
+            "2027-03-12 IN funds N1 on I1 900.00",
+        ]
+    )
+    unresolved = Story(paid)  # what was refused on the first delivery
+    assert unresolved.order().state is OrderState.SETTLED
+    assert not {act for act in offered(unresolved) if "close" in act}
+    both = (
+        paid
+        + "\n2027-03-13 JP report P1 on E2: 1 1 damaged\n2027-03-14 IN resolve S1 on E1: 1 no-charge\n2027-03-15 JP countersign on S1"
+    )
+    one_left = Story(both)
+    assert not {act for act in offered(one_left) if "close" in act}
+    none_left = Story(both + "\n2027-03-16 IN resolve S2 on P1: 1 no-charge\n2027-03-17 JP countersign on S2")
+    assert {act for act in offered(none_left) if "close" in act} == {"JP close A1*", "IN close A1*"}
+
+
+def test_what_is_offered_ends_with_what_is_left() -> None:
+    agreed = "\n".join(STORY.strip().splitlines()[:4]) + "\n"
+    whole = Story(agreed + "2027-03-05 IN deliver D1 on A1: 1 100")
+    assert "IN delivery A1" not in {act.rstrip("*") for act in offered(whole)}
+    part = (
+        agreed + "2027-03-05 IN deliver D1 on A1: 1 60\n2027-03-06 JP cancel K1 on A1\n2027-03-07 IN countersign on K1"
+    )
+    cancelled = Story(part)
+    assert not {act for act in offered(cancelled) if act.split()[1] in {"amendment", "cancellation", "delivery"}}
+    billed = "\n".join(STORY.strip().splitlines()[:11]) + "\n"
+    disputed = offered(Story(billed + "2027-03-10 JP dispute Z1 on I1: 1 900.00"))
+    assert not {act for act in disputed if act.split()[1] in {"payment-advice", "invoice-disputed"}}
+    almost = Story(billed + "2027-03-10 JP accept-invoice K1 on I1\n2027-03-10 IN funds N1 on I1 899.99")
+    assert "JP payment-advice I1*" in offered(almost)
+
+
+def test_credit_is_awaited_for_the_line_it_is_due_on() -> None:
+    lines = STORY.strip().splitlines()[:4]
+    lines[0] += '; 2 WATR 10 TNE "potable water"'
+    lines[1] += "; 2 10 @ 50.00"
+    lines += [
+        "2027-03-05 IN deliver D1 on A1: 1 100; 2 10", "2027-03-05 JP receive E1 on D1",
+        "2027-03-06 IN invoice I1 on A1 for E1", "2027-03-07 IN resolve S1 on E1: 2 adjusted -50.00",
+    ]  # fmt: skip
+    assert "IN credit-note I1" in offered(Story("\n".join(lines)))
+    assert "IN credit-note I1*" in offered(Story("\n".join([*lines, "2027-03-08 JP countersign on S1"])))
+
+
 def test_credit_is_awaited_when_it_is_due() -> None:
     story = Story(
         "\n".join(STORY.strip().splitlines()[:11])

@@ -17,6 +17,15 @@ def test_vectors(case):
     assert (signing.key_is_acceptable(key) and signing.verify(key, message, signature)) is case["counts"]
 
 
+def test_a_signature_by_a_key_of_small_order_counts_for_nobody():
+    """Whether or not anybody adopted such a key; OpenSSL takes some of them."""
+    small = [case for case in CASES if signing._is_small_order(bytes.fromhex(case["key"]))]
+    assert len(small) >= 14
+    for case in small:
+        key, message, signature = (bytes.fromhex(case[name]) for name in ("key", "message", "signature"))
+        assert not signing.verify(key, message, signature), case["what"]
+
+
 def test_the_library_alone_would_accept_what_others_refuse():
     """Without this the strictness would be untested: the crafted signatures are good ones to OpenSSL."""
     accepted = 0
