@@ -221,9 +221,15 @@ def test_what_a_correction_makes_dearer_is_held_against_the_same_ceilings(judge,
     over = [spoken(director, "JP", Countersign(who), raised) for who in (free["JP", "ito"], buyer)]
     spoken(director, "JP", Countersign(free["JP", "tanaka"]), raised)
 
+    third = offered(director)
+    director.exchange()
+    for price in range(11):
+        spoken(director, "IN", dearer(third, (price + 1) * 1_000_000), third)
+    over.append(spoken(director, "JP", replace(order, who=buyer), third))
+
     codes = {finding.entry: finding.code for finding in desk.record.findings}
     assert [codes.get(ref) for ref in (refused, refused_too, *over)] == [
-        "over-act-ceiling", "over-total-ceiling", "duty-missing", "over-act-ceiling",
+        "over-act-ceiling", "over-total-ceiling", "duty-missing", "over-act-ceiling", "warrant-currency",
     ]  # fmt: skip
     files = {
         (order_id, whole): prove(desk, order_id, whole=whole)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -57,6 +58,7 @@ from tallystick.core.steps import replacement_of, walk
 from tallystick.core.views import digest_of, findings_of, plain, view_of
 from tallystick.core.warrants import COMMITTING, Commitment, GrantView, Refusal, Warrants, refuse
 
+VERSIONS_MAX = 10  # of one document: what each act comes to is asked of each of them
 PROFILE = "tallystick-record-1"  # named in every digest: another reading of the entries is another profile
 BUCKETS = 256  # orders are digested in so many groups, so that one change costs one group
 
@@ -340,6 +342,7 @@ class Fold:
         self._lost: set[EntryRef] = set()  # entries that speak of nothing we know
         self._of_order: dict[EntryRef, list[Entry]] = {}
         self._commitments: dict[EntryRef, Commitment | None] = {}
+        self._answers: dict[EntryRef, list[Entry]] = {}  # orders, acceptances and corrections, by what they are on
         self._buckets = [_Bucket({}) for _ in range(BUCKETS)]
         self._flagged: dict[EntryRef, OrderFile] = {}
         self._tallies: dict[TallyKey, tuple[int, int]] = {}  # how many, and their sum
@@ -486,6 +489,8 @@ class Fold:
                     self._commitments.pop(other.ref, None)
                     self._count_commitment(other, dirty)
         dirty.add(order_id)
+        if entry.obj is not None and entry.kind in (Kind.ORDER, Kind.ACCEPTANCE, Kind.CORRECTION):
+            self._answers.setdefault(entry.obj, []).append(entry)
         if entry.kind in COMMITTING:
             self._count_commitment(entry, dirty)
 
@@ -623,15 +628,18 @@ class Fold:
 
     def _seen(self, signer: Entry, about: Entry, cls: type[_B]) -> Iterator[tuple[Entry, _B]]:
         """Yield what ``signer`` had seen said on ``about``."""
-        order_id = self._subject.get(about.ref)
-        for other in self._of_order[order_id] if order_id is not None else ():
-            if other.obj == about.ref and isinstance(other.body, cls) and signer.had_seen(other.ref):
+        for other in self._answers.get(about.ref, ()):
+            if isinstance(other.body, cls) and signer.had_seen(other.ref):
                 yield other, other.body
 
     def _versions(self, signer: Entry, entry: Entry, first: _B) -> list[_B]:
-        """Return what ``entry`` says, ``first``, and what the corrections that ``signer`` had seen make of it."""
-        made = (replacement_of(entry, correction) for _, correction in self._seen(signer, entry, Correction))
-        return [first, *(body for body in made if isinstance(body, type(first)))]
+        """Return what ``entry`` says, ``first``, and what the corrections that ``signer`` had seen make of it.
+
+        Of more than a few there are none at all: nothing can be said of what they come to, and no ceiling allows that.
+        """
+        seen = list(islice(self._seen(signer, entry, Correction), VERSIONS_MAX + 1))
+        made = (replacement_of(entry, correction) for _, correction in seen)
+        return [first, *(body for body in made if isinstance(body, type(first)))] if len(seen) <= VERSIONS_MAX else []
 
     def _work_out_commitment(self, entry: Entry) -> Commitment | None:
         body = entry.body
@@ -658,6 +666,8 @@ class Fold:
 
     def _offered(self, entry: Entry, offers: Sequence[Offer]) -> Commitment | None:
         """Return what the dearest of ``offers``, versions of ``entry``, comes to."""
+        if not offers:
+            return Commitment("", 0, 0)
         request = self._said(entry.obj, Request)
         worths = [order_value(self.genesis, request[1], o.lines, o.currency) for o in offers] if request else []
         known = [worth for worth in worths if worth is not None]
@@ -685,7 +695,7 @@ class Fold:
         ]
         after = self._offered(offer[0], offers)
         if signer.party == order[0].party:
-            bound = max(after.amount if after else 0, *(amendment.max_liability for amendment in amendments))
+            bound = max([after.amount if after else 0, *(amendment.max_liability for amendment in amendments)])
             return _rise(Commitment(_one_currency(offers), bound, 0), self.commitment(order[0]))
         return after and _rise(after, self.commitment(acceptance[0]))
 

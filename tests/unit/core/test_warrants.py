@@ -307,6 +307,15 @@ def test_two_currencies_are_none_under_a_ceiling() -> None:
     Story(text + "-> O1 ordered", genesis=genesis_of(terms))
 
 
+def test_who_corrects_without_end_is_in_no_currency() -> None:
+    dear = [DEARER.replace("Q1", f"Q{n}").replace("50.00", f"{n}.00") for n in range(1, 12)]
+    limits = {(JP, Duty.ORDERING): {"currency": "INR", "per_act": 10**9}}
+    Story(REQUEST + OFFER + "".join(dear[:10]) + ORDER + "-> O1 ordered", limits=limits)
+    folded_in_any_order(
+        Story(REQUEST + OFFER + "".join(dear) + ORDER + "-> finding warrant-currency R1", limits=limits)
+    )
+
+
 @pytest.mark.parametrize(
     ("corrected", "by", "counts"),
     [
