@@ -205,7 +205,7 @@ def _settled_on(order: OrderView, delivery: DeliveryView) -> int:
 def overlays(order: OrderView, terms: Terms, as_of: int) -> tuple[Overlay, ...]:
     """Return what is late under an order on the day ``as_of``, the latest first, then what is due soon."""
     found = [overlay for clock in clocks(order, terms) for overlay in _overlays_of(order, clock, terms, as_of)]
-    return tuple(sorted(found, key=lambda o: (not o.late, -o.days if o.late else o.days, o.code, o.ref)))
+    return tuple(sorted(found, key=lambda overlay: -overlay.days if overlay.late else overlay.days))
 
 
 def _overlays_of(order: OrderView, clock: Clock, terms: Terms, as_of: int) -> Iterator[Overlay]:

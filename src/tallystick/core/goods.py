@@ -125,7 +125,8 @@ def _check_count(delivery: DeliveryRun, body: Receipt) -> Refusal | None:
     delivered = {line.line: line.quantity for line in delivery.body.lines}
     counted = {line.line: line.accepted + line.refused for line in body.lines}
     if counted != delivered or len(body.lines) != len(counted):
-        first = next((number for number in delivered if counted.get(number) != delivered[number]), body.lines[0].line)
+        differs = (number for number in {**delivered, **counted} if counted.get(number) != delivered.get(number))
+        first = next(differs, body.lines[0].line)
         return refuse("receipt-mismatch", line=first, counted=counted.get(first, 0), delivered=delivered.get(first, 0))
     if body.occurred_on < delivery.body.occurred_on:
         return refuse("bad-dates", received_on=body.occurred_on, delivered_on=delivery.body.occurred_on)

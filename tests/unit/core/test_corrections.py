@@ -233,6 +233,8 @@ def test_the_number_of_corrections_of_one_order_is_limited() -> None:
     story.fold.extend(entries)
     refused = [f.entry for f in story.findings if f.code == "correction-not-possible"]
     assert refused == [entries[-1].ref]
+    (last,) = [f for f in story.findings if f.code == "correction-not-possible"]
+    assert dict(last.facts) == {"object": str(story.names["D1"]), "because": "too many"}
 
 
 def test_nobody_takes_back_an_acceptance_alone() -> None:

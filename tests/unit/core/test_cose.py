@@ -6,6 +6,7 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.cast import at
+from tests.unit.core.test_signing import CASES
 
 from tallystick.core import cose, signing
 from tallystick.core.entries import Countersign, Entry
@@ -53,6 +54,19 @@ def test_an_envelope_with_any_byte_changed_is_refused(at_byte: int) -> None:
     message = bytearray(cose.envelope(signing.sign(SEED, cose.to_be_signed(signed))))
     message[at_byte] ^= 1
     assert not cose.verify(KEY, signed, bytes(message))
+
+
+def test_a_key_that_no_warrant_may_hold_signs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a library makes of it: OpenSSL takes some signatures by a key with a part of small order."""
+    (mixed,) = [case for case in CASES if case["what"] == "a key with a part of order 8"]
+    monkeypatch.setattr(signing, "verify", lambda *_: True)
+    signed = cose.payload(bytes(32), ENTRY)
+    cose.verify.cache_clear()
+    try:
+        assert not cose.verify(bytes.fromhex(mixed["key"]), signed, cose.envelope(bytes(64)))
+        assert cose.verify(KEY, signed, cose.envelope(bytes(64)))
+    finally:
+        cose.verify.cache_clear()
 
 
 def test_longer_shorter_and_other_keys_are_refused() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.cast import IN, JP, OFFICERS, at
+from tests.cast import GENESIS, IN, JP, OFFICERS, at
 from tests.scenario import Story
 
 from tallystick.core.calendar import parse_day
@@ -19,11 +19,14 @@ from tallystick.core.entries import (
     FuelMeasure,
     Invoice,
     InvoiceDisputed,
+    Kind,
     Means,
     Reason,
     Receipt,
     ReceiptLine,
 )
+from tallystick.core.fold import fold
+from tallystick.core.identity import EntryRef
 
 REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
 OFFER = "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00\n"
@@ -683,3 +686,45 @@ def test_a_line_told_twice_in_one_document_is_refused(kind: str) -> None:
     assert [finding.code for finding in story.findings] == [code]
     assert story.findings[0].entry == entry.ref
     assert story.order().lines == before.lines
+
+
+def test_an_invoice_names_receipts_of_its_order_that_it_had_seen() -> None:
+    day = parse_day("2027-03-06")
+    said = AGREED + "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-05 JP receive E1 on D1\n"
+    for receipts, unseen, counts in (("E1", "", True), ("E1", "E1", False), ("D1", "", False), ("99.7", "", False)):
+        story = Story(said)
+        named = story.names.get(receipts) or EntryRef.parse(receipts)
+        body = Invoice(OFFICERS[Duty.BILLING], "N-1", day, (named,), (AmountLine(1, 5_000),), 5_000)
+        hidden = [story.names[name] for name in unseen.split()]
+        entry = story.say(IN, body, on=story.names["A1"], t=at("2027-03-06"), unseen=hidden)
+        facts = [] if counts else [("invoice-receipt-unknown", entry.ref, (("receipt", str(named)),))]
+        assert [(f.code, f.entry, f.facts) for f in story.findings] == facts
+
+
+@pytest.mark.parametrize(
+    ("counted", "facts"),
+    [
+        (((1, 90_000),), {"line": 2, "counted": 0, "delivered": 10_000}),
+        (((1, 90_000), (2, 9_000)), {"line": 2, "counted": 9_000, "delivered": 10_000}),
+        (((1, 90_000), (2, 10_000), (3, 5_000)), {"line": 3, "counted": 5_000, "delivered": 0}),
+        (((3, 5_000), (1, 90_000), (2, 10_000)), {"line": 3, "counted": 5_000, "delivered": 0}),
+    ],
+)
+def test_a_receipt_names_the_line_it_counts_otherwise(
+    counted: tuple[tuple[int, int], ...], facts: dict[str, int]
+) -> None:
+    two = AGREED.replace('provisions"', 'provisions"; 2 WATR 10 TNE "potable water"').replace(
+        "10.00\n", "10.00; 2 10 @ 50.00\n"
+    )
+    story = Story(two + "2027-03-05 IN deliver D1 on A1: 1 90; 2 10\n")
+    lines = tuple(ReceiptLine(line, quantity, 0, Reason.NOT_STATED) for line, quantity in counted)
+    body = Receipt(OFFICERS[Duty.RECEIVING], parse_day("2027-03-06"), 330, lines)
+    story.say(JP, body, on=story.names["D1"], t=at("2027-03-06"))
+    assert [(f.code, dict(f.facts)) for f in story.findings] == [("receipt-mismatch", facts)]
+
+
+def test_an_entry_whose_kind_is_not_that_of_what_it_says_is_unreadable() -> None:
+    story = Story(AGREED + "2027-03-05 IN deliver D1 on A1: 1 100\n")
+    wrong = [replace(e, kind=int(Kind.NOTE)) if e.ref == story.names["D1"] else e for e in story.entries]
+    (finding,) = fold(GENESIS, wrong).findings
+    assert (finding.code, dict(finding.facts)) == ("unreadable-body", {"kind": int(Kind.NOTE), "why": "another kind"})

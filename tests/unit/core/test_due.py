@@ -49,6 +49,7 @@ def told(text: str) -> list[tuple[str, str, str, str | None, int]]:
 def test_the_clocks_of_an_order_from_offer_to_settlement() -> None:
     assert told(REQUEST) == []
     assert told(REQUEST + OFFER) == [("offer", "2027-02-02", "2027-02-19", None, 100_000)]
+    assert told(REQUEST + OFFER + "2027-02-03 JP order R1 on F1 limit 2000.00\n") == []  # taken, in time
     assert told(AGREED) == [("need", "2027-02-18", "2027-02-21", None, 0)]
     assert told(DELIVERED) == [
         ("need", "2027-02-18", "2027-02-21", "2027-02-20", 0),
@@ -103,6 +104,16 @@ def test_a_dispute_pauses_the_disputed_amount_but_not_the_treaty() -> None:
     assert late(disputed, "2028-03-01") == [("PAST_12M", 10, True)]
     part = BILLED + "2027-03-13 JP dispute P1 on I1: 1 400.00\n"
     assert late(part, "2027-06-01") == [("OVERDUE", 21, True)]
+
+
+def test_what_is_overdue_is_told_of_the_invoice_it_is_about() -> None:
+    two = RECEIVED + (
+        "2027-03-12 IN invoice I1 on A1 for E1: 1 400.00\n2027-03-12 IN invoice I2 on A1 for E1: 1 600.00\n"
+        "2027-03-13 JP dispute P1 on I1: 1 400.00\n"
+    )
+    story = Story(two)
+    (overdue,) = overlays(story.order(), TERMS, parse_day("2027-06-01"))
+    assert (overdue.code, overdue.ref) == ("OVERDUE", story.names["I2"])
 
 
 def test_an_offer_expires_after_its_last_day() -> None:
@@ -161,6 +172,15 @@ def test_a_delivery_is_settled_by_the_invoices_that_name_its_receipt() -> None:
     )
     paid = billed + "2027-04-05 IN funds N1 on I1 1200.00\n2027-04-20 IN funds N2 on I2 300.00\n"
     assert of_kind(paid, "settlement") == [("2027-04-05", 0), ("2027-04-05", 0), ("2027-04-20", 0)]
+    of_none = (
+        COUNTED + "2027-03-12 IN invoice I1 on A1 for E2: 1 1000.00; 2 500.00\n2027-04-05 IN funds N1 on I1 1500.00\n"
+    )
+    assert of_kind(of_none, "settlement") == [("2027-04-05", 0)] * 3  # its money came by an invoice of another one
+    unpaid = COUNTED + (
+        "2027-03-12 IN invoice I1 on A1 for E1: 1 400.00; 2 200.00\n2027-03-14 IN invoice I2 on A1 for E1 E2 E3\n"
+        "2027-04-05 IN funds N1 on I1 600.00\n"
+    )
+    assert of_kind(unpaid, "settlement") == [("2027-04-05", 0), (None, 60_000), (None, 30_000)]  # I2 has no money yet
     twice = COUNTED + (
         "2027-03-12 IN invoice I1 on A1 for E1: 1 400.00\n2027-03-14 IN invoice I2 on A1 for E1 E2 E3\n"
         "2027-04-20 IN funds N1 on I1 400.00\n2027-04-05 IN funds N2 on I2 1100.00\n"
@@ -171,6 +191,9 @@ def test_a_delivery_is_settled_by_the_invoices_that_name_its_receipt() -> None:
 
 def test_what_is_worth_nothing_any_more_need_not_be_billed_whatever_else_must() -> None:
     nothing = "2027-02-24 IN resolve S1 on E2: 1 adjusted -1000.00\n2027-02-25 JP countersign on S1\n"
+    refused = TWO_LINES.replace("E1 on D1\n", "E1 on D1: 1 0 refused 40 spoiled\n")
+    half = "2027-02-24 IN resolve S1 on E1: 2 adjusted -200.00\n2027-02-25 JP countersign on S1\n"
+    assert of_kind(refused + half, "invoice") == [("2027-02-18", 0), (None, 60_000)]  # its other line was refused
     assert of_kind(COUNTED + nothing, "invoice") == [(None, 60_000), ("2027-02-20", 0), (None, 30_000)]
 
 

@@ -330,6 +330,14 @@ def test_what_is_offered_ends_with_what_is_left() -> None:
     assert "JP payment-advice I1*" in offered(almost)
 
 
+def test_nobody_takes_up_what_was_taken_back() -> None:
+    lines = STORY.strip().splitlines()
+    taken_back = Story("\n".join([*lines[:2], "2027-03-02 IN withdraw B1 on F1 by accepting"]))
+    assert offered(taken_back) == {"JP withdrawal O1", "IN decline O1", "IN offer O1*"}
+    withdrawn = Story("\n".join([*lines[:3], "2027-03-04 JP withdraw B1 on O1"]))
+    assert offered(withdrawn) == set()
+
+
 def test_credit_is_awaited_for_the_line_it_is_due_on() -> None:
     lines = STORY.strip().splitlines()[:4]
     lines[0] += '; 2 WATR 10 TNE "potable water"'
