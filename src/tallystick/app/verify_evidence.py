@@ -136,6 +136,7 @@ class _Check:
         self.sizes: dict[int, int] = {}
         self.trees: dict[int, merkle.Shown] = {}
         self.cuts: dict[int, Cut] = {}
+        self._fitting: dict[Sight, bool] = {}
         self.segments = 0
         self.acknowledgements = 0
 
@@ -329,8 +330,11 @@ class _Check:
         return min(cut.at, tree.size) if cut is not None and tree is not None and sight.size > cut.at else 0
 
     def _fits(self, sight: Sight) -> bool:
-        tree = self.trees.get(sight.log)
-        return tree is not None and 0 < sight.size <= tree.size and tree.root(sight.size) == sight.root
+        if sight not in self._fitting:  # asked many times, and roots are not for nothing
+            tree = self.trees.get(sight.log)
+            fits = tree is not None and 0 < sight.size <= tree.size and tree.root(sight.size) == sight.root
+            self._fitting[sight] = fits
+        return self._fitting[sight]
 
     def _check_acknowledged(self) -> None:
         """Compare every root that a context names with that of the log itself."""
