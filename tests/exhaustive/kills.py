@@ -197,7 +197,6 @@ def erase(victim: Victim, at: int, *, half: bool, tally: Tally) -> bool:
     who = victim.made.director.grants["JP", "supply"]
     note = write.sign(node.desk(), Draft(Note(who=who), victim.made.request, {1: words})).ref
     node.store.close()
-    assert words.encode() in victim.bytes_kept()
 
     def wish(node: Node) -> bytes:
         desk = node.desk()
@@ -255,8 +254,9 @@ def inside(store: str, deed: str, stride: int) -> Tally:
         at = 1
         while kill(victim, deed, at, tally):
             at += stride
-        for last in range(max(1, at - stride - LAST), at + 1):
-            kill(victim, deed, last, tally)
+        if deed != "erase" or stride == 1:  # its commit is long before its last write
+            for last in range(max(1, at - stride - LAST), at + 1):
+                kill(victim, deed, last, tally)
     return tally
 
 

@@ -17,9 +17,12 @@ from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.log import StoredLeaf
 
 # The bytes of all files of a schema's tables and indexes, of what is too long for them, and of samples of their values.
-TABLE_FILES = """SELECT pg_read_binary_file(pg_relation_filepath(oid)) FROM pg_class
-    WHERE relkind IN ('r', 't', 'i') AND pg_relation_filepath(oid) IS NOT NULL AND NOT relisshared
-    AND (relnamespace = current_schema()::regnamespace OR relname LIKE 'pg_statistic%' OR relkind = 't')"""
+TABLE_FILES = """
+    WITH ours AS (SELECT oid, reltoastrelid AS long FROM pg_class WHERE relnamespace = current_schema()::regnamespace
+        OR oid IN (SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE relname = 'pg_statistic'))
+    SELECT coalesce(pg_read_binary_file(pg_relation_filepath(oid), 0, 1000000000, true), '')
+    FROM (SELECT oid FROM ours UNION SELECT long FROM ours WHERE long <> 0) AS found
+    WHERE pg_relation_filepath(oid) IS NOT NULL"""
 POSTGRES = os.environ.get("TALLYSTICK_TEST_POSTGRES", "postgresql:///test")
 
 
