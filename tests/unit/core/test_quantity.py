@@ -200,3 +200,8 @@ def test_the_unit_table_is_sound():
     assert len(set(issues)) == len(issues)
     for dimension in Dimension:
         assert any(u.factor == 1 for u in UNITS.values() if u.dimension is dimension)
+
+
+def test_a_quantity_in_its_unit_is_exact_and_nothing_has_no_sign():
+    told = [str(Quantity(scaled, "KGM").decimal) for scaled in (0, 1, -1, 1850, -1_000)]
+    assert told == ["0.000", "0.001", "-0.001", "1.850", "-1.000"]
