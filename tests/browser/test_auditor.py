@@ -30,7 +30,7 @@ from tools import auditor
 
 from tallystick.app import exchange, prove, redact, write
 from tallystick.app.verify_evidence import check
-from tallystick.core import canonical, signing
+from tallystick.core import canonical, fuel, signing
 from tallystick.core.detail import Attachment, detail_of
 from tallystick.core.entries import BODIES, Draft, Duty, Kind, Note, Reason, Segment, to_array
 from tallystick.core.orders import DUTY_SIDES, LIFE, Side
@@ -353,6 +353,42 @@ def test_signatures_are_judged_exactly_as_by_the_program(page):
         acceptable = signing.key_is_acceptable(key)
         ours.append([acceptable, acceptable and signing.verify(key, message, signature)])
     assert page.evaluate(judge, CASES) == ours
+
+
+def test_fuel_is_reduced_to_15_degrees_by_the_same_figures(page):
+    measures = [(density, warmth) for density in range(7_705, 10_751, 43) for warmth in range(-180, 901, 40)]
+    ours = [fuel.vcf_e5(density, warmth) for density, warmth in measures]
+    assert (
+        page.evaluate("all => all.map(([density, warmth]) => tallystick.fuelFactor(density, warmth))", measures) == ours
+    )
+    assert page.evaluate("[tallystick.fuelFactor(7704, 0), tallystick.fuelFactor(8400, 901)]") == [None, None]
+
+
+def older(browser, script):
+    """Return the page in a browser that lacks what ``script`` takes away."""
+    page = browser.new_context().new_page()
+    page.add_init_script(script)
+    page.goto(auditor.PAGE.as_uri())
+    return page
+
+
+def test_a_browser_without_ed25519_is_enough(chromium_browser):
+    page = older(
+        chromium_browser,
+        """const load = crypto.subtle.importKey.bind(crypto.subtle);
+        crypto.subtle.importKey = (form, key, sort, ...more) => sort.name === "Ed25519"
+          ? Promise.reject(new DOMException("unknown", "NotSupportedError")) : load(form, key, sort, ...more);""",
+    )
+    ready(page)
+    assert judged(page, s1_evidence())[0] == "holds"
+    assert judged(page, changed(s1_evidence(), variants.other_signature))[0] == "does-not-hold"
+    page.context.close()
+
+
+def test_a_browser_that_gives_no_cryptography_is_told_what_to_do(chromium_browser):
+    page = older(chromium_browser, "Object.defineProperty(crypto, 'subtle', { value: undefined });")
+    page.wait_for_selector("#state:has-text('gives this page no cryptography')")
+    page.context.close()
 
 
 def test_what_zstd_packs_is_unpacked(page):
