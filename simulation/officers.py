@@ -56,7 +56,14 @@ from tallystick.core.orders import OpenAct, OrderState, OrderView, open_acts
 
 ENDED = frozenset({OrderState.CLOSED, OrderState.DECLINED, OrderState.WITHDRAWN, OrderState.VOID})
 _UNITS = (("FOOD", "KGM"), ("SPAR", "EA"), ("POLF", "L15"), ("WATR", "TNE"))
-_SELDOM = {Kind.CORRECTION: 0.2, Kind.NOTE: 0.2, Kind.DECLINE: 0.2, Kind.WITHDRAWAL: 0.3, Kind.CANCELLATION: 0.5}
+_SELDOM = {
+    Kind.OFFER: 0.4,
+    Kind.CORRECTION: 0.2,
+    Kind.NOTE: 0.2,
+    Kind.DECLINE: 0.2,
+    Kind.WITHDRAWAL: 0.3,
+    Kind.CANCELLATION: 0.5,
+}
 _WRONG = (1, -1, 7, -40, 1_000, 10**9)
 
 
@@ -86,7 +93,7 @@ def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | No
     for _ in range(6):
         order = desk.record.orders[dice.choice(orders[-12:])]
         possible = [act for act in open_acts(order, desk.party) if wrong or not _is_too_late(order, act, day)]
-        choice = [act for act in possible if act.primary or _has_lapsed(order, act, day)]
+        choice = [act for act in possible if act.primary or _has_lapsed(order, act, day) or _is_cross(act, dice)]
         if choice and dice.random() < 0.8:
             break
         choice = [act for act in possible if dice.random() < _SELDOM.get(act.kind, 1.0)]
@@ -100,6 +107,10 @@ def _said(desk: Desk, dice: Random, day: int, *, wrong: bool) -> tuple[Body | No
         return Note(_officer(desk, dice, day, tuple(Duty), wrong=wrong)), order.order_id
     act = dice.choice(choice)
     return _body(desk, dice, order, act, day, wrong=wrong), act.on
+
+
+def _is_cross(act: OpenAct, dice: Random) -> bool:
+    return act.kind is Kind.INVOICE_DISPUTED and dice.random() < 0.3
 
 
 def _has_lapsed(order: OrderView, act: OpenAct, day: int) -> bool:
