@@ -44,9 +44,6 @@ MISTAKES: dict[str, Mistake] = {
     "a visit ended before the sizes just told were used": Mistake(
         f"{_APP}exchange:_sync", "informed = told is not None or received.told is None", "informed = True", once=True,
     ),
-    "a record read again forgot the roots of the logs": Mistake(
-        f"{_CORE}fold:Fold.fresh", "(self.genesis, self._root_of)", "(self.genesis)", once=True,
-    ),
     "what a forked log acknowledged was believed of another machine": Mistake(
         f"{_APP}exchange:known_by_partner", "if log not in desk.space.cuts:", "if True:", weather=_FORKS, once=True,
     ),
@@ -69,9 +66,6 @@ MISTAKES: dict[str, Mistake] = {
         f"{_CORE}reading:_Reading._check_seal", "if not verify(", "if False and not verify(",
     ),
     "a revocation that crossed an act is ignored": Mistake(f"{_CORE}warrants:_is_cut", "any(", "False and any("),
-    "a revocation takes back what was relied on": Mistake(
-        f"{_CORE}warrants:Warrants.revoked", "and not relied_on_before(revoke)", "",
-    ),
     "a warrant that ended goes on": Mistake(
         f"{_CORE}warrants:Warrants._ended", "if until is not None and", "if False and",
     ),
@@ -91,9 +85,6 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "equal digests are believed unseen": Mistake(
         f"{_APP}exchange:answer", "same = sizes_digest(desk) == holds", "same = bool(holds)",
-    ),
-    "a late claim of time is not told": Mistake(
-        f"{_CORE}times:_contradictions", "first.t + tolerance", "first.t + 9 * tolerance",
     ),
     "what an order had posted stays when it is read again": Mistake(
         f"{_CORE}fold:Fold._refold", "self._count(old, -1)", "pass",

@@ -565,6 +565,17 @@ def test_a_second_history_is_refused_reported_and_the_same_for_all(tmp_path: Pat
         assert roots(again_there) == roots(desk)
 
 
+def test_what_a_forked_log_acknowledged_is_believed_of_no_machine(tmp_path: Path):
+    """Found by simulation: what one machine had acknowledged was not sent to the other, which could then not read."""
+    director, twin = two_histories(tmp_path)
+    desk, india = director.desk("JP"), key_of(director, "IN")
+    assert desk.log in exchange.known_by_partner(desk, india)
+    other = exchange.news_for(twin.desk("IN"), exchange.known_by_partner(twin.desk("IN"), key_of(director, "JP")))
+    with pytest.raises(RemoteError):
+        exchange.receive(desk, b"".join(other))
+    assert exchange.known_by_partner(desk, india) == {}
+
+
 def test_a_forked_writer_goes_on_under_a_new_key(tmp_path: Path):
     """What did not count is written again, and the order goes on as if nothing had been."""
     director, twin = two_histories(tmp_path)
