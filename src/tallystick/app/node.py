@@ -20,6 +20,7 @@ from tallystick.app.settings import NodeSettings
 from tallystick.core import canonical, invariants
 from tallystick.core.admission import Admission
 from tallystick.core.agreement import Genesis
+from tallystick.core.entries import Grant
 from tallystick.core.errors import (
     BadSignatureError,
     ForkError,
@@ -148,7 +149,7 @@ class Desk:
         with self.lock:
             growing = {leaf.log for leaf in admission.leaves} | admission.keep.keys()
             self.require_heard(growing - admission.held.keys())  # what a bundle brings is in ``held``
-            own = self.own_logs & growing
+            own = (self.own_logs | self._own_log_granted_in(admission)) & growing
             if own & admission.held.keys() and self.restored is None:
                 self.mark_restored(Why.HEARD)
             admission = self.space.seal(admission, self.sign_checkpoint)
@@ -281,13 +282,29 @@ class Desk:
     def _closed_by(self, state: Restored) -> frozenset[int]:
         return frozenset(log for log in self.own_logs if self.space.key_of(log) in state.keys)
 
+    def _waits_for_its_grant(self, state: Restored) -> bool:
+        """Return whether a log is closed that this copy does not know yet: it is older than the grant of our key."""
+        key = self.keys.public("writer") if self.keys.has("writer") else b""
+        return key in state.keys and self.space.log_of(key) is None
+
+    def _own_log_granted_in(self, admission: Admission) -> set[int]:
+        key = self.keys.public("writer") if self.keys.has("writer") else b""
+        return {
+            log_id(entry.ref.index, entry.party)
+            for entry in admission.entries
+            if isinstance(entry.body, Grant) and entry.body.key == key and entry.party == self.party
+        }
+
     @property
     def knows_nothing_yet(self) -> bool:
         """Return whether this node may be behind itself and nobody has told it anything: some of what it holds may
         have been erased since, so it sends nothing of it.
         """
         state = self.restored
-        return state is not None and not state.heard and bool(self._closed_by(state))
+        return state is not None and not state.heard and self._is_behind(state)
+
+    def _is_behind(self, state: Restored) -> bool:
+        return bool(self._closed_by(state)) or self._waits_for_its_grant(state)
 
     def require_heard(self, logs: AbstractSet[int]) -> None:
         """Refuse to say anything in ``logs`` while this node may be behind itself.
@@ -312,7 +329,7 @@ class Desk:
         """Return what to ask the node with ``writer_key``; None when there is nothing to ask."""
         with self.lock:
             state = self.restored
-            if state is None or not self._closed_by(state):
+            if state is None or not self._is_behind(state):
                 return None
             if writer_key not in state.questions:
                 asked = {**state.questions, writer_key: restored.new_question(self.ids)}
@@ -324,10 +341,16 @@ class Desk:
         """Take in what another node tells to hold; return whether it answers a question of ours."""
         with self.lock:
             state = self.restored
-            after = state.hears(question, told, self._closed_by(state), by_voice=by_voice) if state else None
+            after = state.hears(question, told, self._perhaps_own(state, told), by_voice=by_voice) if state else None
             if after is not None:
                 restored.keep(self.store, self.id, after)
             return after is not None
+
+    def _perhaps_own(self, state: Restored, told: Iterable[int]) -> frozenset[int]:
+        """Return the closed logs, and those of our party that only the other node knows: one of them may be ours."""
+        return self._closed_by(state) | {
+            log for log in told if party_of(log) == self.party and self.space.key_of(log) is None
+        }
 
     def not_reached(self, writer_key: bytes) -> None:
         """Note that the node with ``writer_key`` does not answer now, so that it need not be waited for."""
@@ -346,8 +369,9 @@ class Desk:
             state = self.restored
             if state is None:
                 return
-            if not self._closed_by(state):  # its logs are left to a new writer (``recover``)
-                restored.keep(self.store, self.id, None)
+            if not self._closed_by(state):
+                if not self._waits_for_its_grant(state):  # its logs are left to a new writer (``recover``)
+                    restored.keep(self.store, self.id, None)
                 return
             if not state.heard or state.missing(self.space.sizes()):
                 return
@@ -359,6 +383,7 @@ class Desk:
     def _notice_an_old_copy(self, signed: Mapping[int, int]) -> None:
         """Close the own logs when this node had signed more than its database holds."""
         own = self.own_logs - self.space.cuts.keys()  # a log that forked is shorter for another reason
+        own |= {log for log in signed if self.space.key_of(log) is None}  # older than the grant of our key
         if any(size > self.space.size(log) for log, size in signed.items() if log in own):
             with contextlib.suppress(StoreError):  # a database that cannot be written is not signed on either
                 if self.restored is None:

@@ -21,6 +21,7 @@ from tallystick.cli.demo.director import Director
 from tallystick.core.bundle import read_envelope, split_sequence
 from tallystick.core.entries import Draft, Grant, Note
 from tallystick.core.errors import ForkError, LocalError
+from tallystick.stores import open_store
 from tallystick.stores.node import HIGH_WATER
 
 LOST = ["10", "20", "30"]  # delivered after the backup, and gone with India's disk
@@ -384,6 +385,43 @@ def test_a_sister_node_is_heard_like_a_partner(tmp_path: Path, lost: str):
     log = behind.desk().log
     assert roots(other)[log] == roots(behind.desk())[log]
     assert [aside.code for store in (other.store, behind.store) for aside in store.aside()] == []
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_copy_from_before_the_grant_of_its_key_signs_nothing_either(tmp_path: Path, by_hand: bool):
+    """Found by simulation: it did not know its own log yet, thought there was nothing to wait for, and forked it."""
+    director = paired(tmp_path)
+    accepted = agreed(director)
+    headquarters, who = director.desk("IN"), director.grants["IN", "nair"]
+    ship, desk = sister(director, tmp_path)
+    exchange.receive(desk, b"".join(exchange.news_for(headquarters, {})))
+    told = []
+    for _ in range(3):
+        write.sign(desk, Draft(Note(who=who), obj=accepted))
+        exchange.receive(headquarters, b"".join(exchange.news_for(desk, {})))
+        told.append(b"".join(exchange.news_for(headquarters, {})))
+
+    ship.store.close()
+    for path in ship.settings.folder.glob("node.db*"):
+        path.unlink()
+    empty = open_store(f"sqlite:///{ship.settings.folder / 'node.db'}")
+    empty.create_space(desk.genesis.bytes)
+    if not by_hand:
+        (ship.settings.folder / HIGH_WATER).unlink()
+        restored.mark(empty, desk.id, Why.RESTORED, ship.keys, director.clock.now())
+    empty.close()
+    desk = again(ship).desk()
+    assert desk.restored is not None
+    desk.settle()
+    exchange.receive(desk, told[0])  # the grant, and not all that was said under it
+
+    assert desk.closed_logs == {desk.log}
+    assert refused(desk) == "restored-not-heard"
+    key, other_key = ship.keys.public("writer"), director.nodes["IN"].keys.public("writer")
+    exchange.sync(desk, lambda body, holds: exchange.answer(headquarters, body, key, holds), other_key)
+    write.sign(desk, Draft(Note(who=who), obj=accepted))
+    exchange.receive(headquarters, b"".join(exchange.news_for(desk, {})))
+    assert roots(headquarters)[desk.log] == roots(desk)[desk.log]
 
 
 def test_a_partner_that_asks_without_end_is_answered_a_few_times(director: Director):
