@@ -37,6 +37,7 @@ from tallystick.core.space import Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 _WRITTEN_AGAIN = "written-again"
+_FILLS = "fills "  # and the agreement's id: how often text came later, which no size tells other processes
 FILLS_MAX = 16  # a day, of one party's entries
 PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
@@ -63,6 +64,7 @@ class Desk:
 
     _epoch_keys: dict[tuple[int, int], bytes] = field(default_factory=dict, repr=False)  # drawn, perhaps not yet used
     _purged_at: int = 0
+    _fills: bytes | None = None  # as memory has it
     _filled: dict[int, tuple[int, int]] = field(default_factory=dict)  # by party: the day, and how often on it
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class Desk:
         """
         # Asked first: another process may append and note it between the two, and that is no old copy.
         signed = self.high_water.sizes().get(self.id, {}) if self.high_water is not None else {}
+        self._fills = self.store.recall(_FILLS + self.id.hex())
         loaded = self.store.load(self.id)
         try:
             genesis = Genesis.read(loaded.genesis)
@@ -134,7 +137,8 @@ class Desk:
     def refresh(self) -> None:
         """Catch up with the store if another process has appended to it."""
         with self.lock:
-            if dict(self.store.sizes(self.id)) != self.space.sizes():
+            grew = dict(self.store.sizes(self.id)) != self.space.sizes()
+            if grew or (self.space.lacking and self.store.recall(_FILLS + self.id.hex()) != self._fills):
                 self._reload()
 
     def commit(self, admission: Admission) -> None:
@@ -201,6 +205,9 @@ class Desk:
         for party in {party_of(leaf.log) for leaf in admission.fill}:
             day, count = self._filled.get(party, (today, 0))
             self._filled[party] = (today, count + 1 if day == today else 1)
+        if admission.fill:
+            name = _FILLS + self.id.hex()
+            self.store.remember(name, b"%d" % (int(self.store.recall(name) or b"0") + 1))
 
     def _was_kept(self, admission: Admission) -> bool:
         """Return whether a commit that failed was done all the same, as when a server dies before it can say so."""

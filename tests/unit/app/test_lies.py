@@ -221,6 +221,22 @@ def test_text_that_was_left_out_makes_no_program_wrong(director: Director):
     assert compared.result is attest.Result.SAME
 
 
+def test_text_that_another_process_takes_in_is_read_by_a_node_that_runs(tmp_path: Path):
+    """As when ``bundle read`` has it while ``serve`` runs: no log grows by it."""
+    director = paired(tmp_path)
+    asked = request(director)
+    japan, india = director.desk("JP"), director.desk("IN")
+    exchange.receive(india, left_out(japan, asked))
+    running = again(director.nodes["IN"]).desk()
+    assert [finding.code for finding in running.record.findings] == ["withheld"]
+    exchange.receive(india, left_out(japan))
+    running.refresh()
+    assert running.record.findings == ()
+    before = running.space
+    running.refresh()
+    assert running.space is before
+
+
 def test_text_that_comes_bit_by_bit_does_not_keep_a_node_busy(director: Director, monkeypatch: pytest.MonkeyPatch):
     """Each time all is read again, so there is an end to it until tomorrow; what is new is taken in all the same."""
     monkeypatch.setattr(node, "FILLS_MAX", 2)
