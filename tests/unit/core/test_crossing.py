@@ -728,3 +728,13 @@ def test_an_entry_whose_kind_is_not_that_of_what_it_says_is_unreadable() -> None
     wrong = [replace(e, kind=int(Kind.NOTE)) if e.ref == story.names["D1"] else e for e in story.entries]
     (finding,) = fold(GENESIS, wrong).findings
     assert (finding.code, dict(finding.facts)) == ("unreadable-body", {"kind": int(Kind.NOTE), "why": "another kind"})
+
+
+def test_a_line_does_not_become_worth_less_than_what_is_due_back_already() -> None:
+    said = AGREED + (
+        "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-05 JP receive E1 on D1\n2027-03-06 IN invoice I1 on A1 for E1\n"
+        "2027-03-07 JP report P1 on E1: 1 10 damaged\n2027-03-07 IN resolve S1 on P1: 1 no-charge -100.00\n"
+        "2027-03-08 JP countersign C1 on S1\n-> O1 line 1 credit_due=10000\n"
+    )
+    Story(said + "2027-03-09 IN resolve S2 on E1: 1 adjusted -900.01\n-> finding credit-over-invoiced S2 left=90000")
+    Story(said + "2027-03-09 IN resolve S2 on E1: 1 adjusted -900.00\n-> no finding credit-over-invoiced S2")

@@ -51,6 +51,10 @@ def _money(lines, journal):
         ([GOODS], lambda o, j: (_line(o, received=o.lines[0].received - 1), j)),
         ([GOODS], lambda o, j: (_line(o, refused=o.lines[0].refused + 1, delivered=o.lines[0].delivered + 1), j)),
         ([GOODS], lambda o, j: (_line(o, delivered=o.lines[0].delivered + 1), j)),
+        (
+            [GOODS],
+            lambda o, j: (_line(o, received=o.lines[0].received - 1, delivered=o.lines[0].delivered - 1), j),
+        ),
         ([GOODS], lambda o, j: (_line(o, cancelled=-1), j)),
         (
             [SETTLED, OWED, _money(7_273_501, 7_273_500)],
@@ -67,8 +71,8 @@ def _money(lines, journal):
         ([("I7", "L6 of 17.4 moves 10000000.0")], lambda o, j: (o, [*j[:-1], j[-1]._replace(amount=10_000_000.0)])),
     ],
     ids=[
-        "origin", "journal", "received", "refused", "delivered", "cancelled", "settled", "credited", "owed", "invoice",
-        "currency", "zero", "no integer",
+        "origin", "journal", "received", "refused", "delivered", "received and delivered", "cancelled",
+        "settled", "credited", "owed", "invoice", "currency", "zero", "no integer",
     ],
 )  # fmt: skip
 def test_a_broken_law_is_named(record, told, break_it):

@@ -136,6 +136,9 @@ def test_what_is_not_billed_is_owed_since_the_first_receipt_that_no_invoice_name
     second, third = (story.order().deliveries[n].received_on for n in (1, 2))
     assert (second, third) == (parse_day("2027-03-12"), parse_day("2027-03-15"))
     assert unbilled(two) == [(story.names["E2"], 40_000, second)]
+    late = received.replace("2027-03-12 IN deliver D2", "2027-03-11 IN deliver D9 on A1: 1 5\n2027-03-12 IN deliver D2")
+    late += "2027-03-13 JP receive E2 on D2\n"  # what came before it is not counted yet
+    assert unbilled(late) == [(Story(late).names["E2"], 30_000, parse_day("2027-03-13"))]
     billed = two + "2027-03-16 IN invoice I2 on A1 for E2\n"
     assert unbilled(billed) == []
     assert unbilled(billed.replace("for E2", "for E2: 1 300.00")) == [(story.names["E3"], 10_000, third)]
