@@ -287,6 +287,20 @@ def test_a_warrant_and_its_rotation_are_one_officer() -> None:
     the_same_in_any_order(story)
 
 
+@pytest.mark.parametrize("signs_with_the_new_key", [True, False])
+def test_nobody_certifies_for_themselves_under_another_key(signs_with_the_new_key: bool) -> None:
+    story = Story(REQUEST + OFFER)
+    new = granted(story, grant(Duty.ORDERING, officer_key=key_of("new"), replaces=ORDERING)).ref.index
+    body = Story(REQUEST + OFFER + ORDER).entry("R1").body
+    who, certifier = (new, ORDERING) if signs_with_the_new_key else (ORDERING, new)
+    unseen = () if signs_with_the_new_key else (EntryRef(JP, new),)
+    order = replace(body, who=who, funds_certifier=certifier)
+    said = story.say(JP, order, on=story.names["F1"], t=at("2027-03-03"), unseen=unseen)
+    assert told(story) == [("same-officer", said.ref)]
+    assert dict(story.findings[0].facts)["certifier"] == certifier
+    the_same_in_any_order(story)
+
+
 # ---- writers
 
 
