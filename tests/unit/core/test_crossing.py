@@ -738,3 +738,14 @@ def test_a_line_does_not_become_worth_less_than_what_is_due_back_already() -> No
     )
     Story(said + "2027-03-09 IN resolve S2 on E1: 1 adjusted -900.01\n-> finding credit-over-invoiced S2 left=90000")
     Story(said + "2027-03-09 IN resolve S2 on E1: 1 adjusted -900.00\n-> no finding credit-over-invoiced S2")
+
+
+def test_an_accepted_invoice_ends_the_disputes_that_are_open_and_no_other() -> None:
+    Story(
+        AGREED
+        + "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-05 JP receive E1 on D1\n2027-03-06 IN invoice I1 on A1 for E1\n"
+        "2027-03-07 JP dispute Z1 on I1: 1 100.00\n2027-03-08 IN resolve S1 on Z1: 1 upheld\n2027-03-09 JP countersign on S1\n"
+        "2027-03-10 JP dispute Z2 on I1: 1 30.00\n-> IN:ar:disputed:JP 30.00 INR\n"
+        "2027-03-11 JP accept-invoice K1 on I1\n-> IN:ar:disputed:JP 0.00 INR\n-> IN:ar:billed:JP 1000.00 INR\n"
+        "-> O1 line 1 disputed=0\n"
+    )

@@ -106,6 +106,11 @@ def test_a_dispute_pauses_the_disputed_amount_but_not_the_treaty() -> None:
     assert late(part, "2027-06-01") == [("OVERDUE", 21, True)]
 
 
+def test_an_invoice_was_settled_on_the_last_day_money_came_whatever_was_told_last() -> None:
+    paid = BILLED + "2027-04-20 IN funds N1 on I1 600.00\n2027-04-05 IN funds N2 on I1 400.00\n"
+    assert of_kind(paid, "payment", "settlement") == [("2027-04-20", 0), ("2027-04-20", 0)]
+
+
 def test_what_is_overdue_is_told_of_the_invoice_it_is_about() -> None:
     two = RECEIVED + (
         "2027-03-12 IN invoice I1 on A1 for E1: 1 400.00\n2027-03-12 IN invoice I2 on A1 for E1: 1 600.00\n"

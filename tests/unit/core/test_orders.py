@@ -389,3 +389,16 @@ def test_corrections_ask_for_the_duty_of_the_document() -> None:
     accepting = (Duty.ACCEPTING,)
     names = story.names
     assert corrections == {names["F1"]: accepting, names["A1"]: accepting, names["D1"]: (Duty.ISSUING,)}
+
+
+def test_a_correction_is_countersigned_by_whom_it_concerns_and_what_binds_by_the_authorities() -> None:
+    lines = STORY.strip().splitlines()[:6]
+    story = Story(
+        "\n".join([*lines, "2027-03-06 IN amend M1 on A1: 1 90 @ 10.00", "2027-03-06 IN correct Q1 on D1: 1 55"])
+    )
+    duties = {story.name_of(a.on): a.duties for a in open_acts(story.order(), JP) if a.kind is Kind.COUNTERSIGN}
+    assert duties == {
+        "M1": duties_of(STEPS[Kind.COUNTERSIGN, Kind.AMENDMENT], Side.RECEIVER),
+        "Q1": duties_of(STEPS[Kind.COUNTERSIGN, Kind.CORRECTION], Side.RECEIVER),
+    }
+    assert duties["M1"] != duties["Q1"]
