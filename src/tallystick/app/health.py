@@ -22,7 +22,7 @@ def of_desk(desk: Desk) -> tuple[TallystickError, ...]:
     """
     found: list[TallystickError] = []
     try:
-        desk.require_heard(desk.own_logs)
+        desk.require_heard()
     except LocalError as error:
         found.append(error)
     if (clock := timekeeping.trouble(desk)) is not None:

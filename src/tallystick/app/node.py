@@ -310,18 +310,26 @@ class Desk:
         state = self.restored
         return state is not None and not state.heard and self._is_behind(state)
 
+    @property
+    def is_behind(self) -> bool:
+        """Return whether this node may have signed what it does not hold: its logs are closed, or not known yet."""
+        state = self.restored
+        return state is not None and self._is_behind(state)
+
     def _is_behind(self, state: Restored) -> bool:
         return bool(self._closed_by(state)) or self._waits_for_its_grant(state)
 
-    def require_heard(self, logs: AbstractSet[int]) -> None:
-        """Refuse to say anything in ``logs`` while this node may be behind itself.
+    def require_heard(self, logs: AbstractSet[int] | None = None) -> None:
+        """Refuse to say anything in ``logs``, or in any of ours, while this node may be behind itself.
 
         Raises:
             LocalError: ``restored-not-heard``, or ``restored-still-missing`` when somebody told of entries that have
                 not come back yet.
         """
-        state = self.restored if logs else None
-        if state is None or not self._closed_by(state).intersection(logs):
+        state = self.restored if logs is None or logs else None
+        if state is None:
+            return
+        if not (self._is_behind(state) if logs is None else self._closed_by(state) & logs):
             return
         missing = state.missing(self.space.sizes())
         if not missing:

@@ -402,8 +402,8 @@ def in_step(desk: Desk) -> Step:
         if desk.space.is_act(log, index)
     )
     heard = [desk.space.last_time(log) for log in desk.space.sizes() if log % 16 != desk.party]
-    behind = bool(desk.closed_logs)
     newest = max((t for t in heard if t), default=None)
+    behind = desk.is_behind
     return Step(not missing and not behind, behind, missing, newest, desk.record.digest)
 
 

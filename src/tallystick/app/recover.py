@@ -180,10 +180,9 @@ def told(desk: Desk, writer_key: bytes, sizes: Mapping[int, int]) -> None:
     Raises:
         LocalError: ``not-behind``, ``unknown-log``, or ``not-all-told`` (a closed log was not spoken of).
     """
-    closed = desk.closed_logs
-    if not closed:
+    if not desk.is_behind:
         raise LocalError("not-behind", agreement=desk.name)
-    if missing := closed - sizes.keys():
+    if missing := desk.closed_logs - sizes.keys():
         raise LocalError("not-all-told", logs=", ".join(map(str, sorted(missing))))
     question = desk.question_for(writer_key)
     assert question is not None

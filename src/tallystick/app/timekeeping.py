@@ -63,7 +63,7 @@ def require(desk: Desk) -> None:
 
 def may_write(desk: Desk) -> bool:
     """Return whether this node may write by itself: it is not behind itself, and its clock can be right."""
-    return not desk.closed_logs and trouble(desk) is None
+    return not desk.is_behind and trouble(desk) is None
 
 
 def say_it_is_right(node: Node) -> None:

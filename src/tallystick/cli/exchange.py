@@ -155,7 +155,7 @@ def read_(shell: Shell, paths: tuple[Path, ...], as_json: bool) -> None:
 
 def _closed(node: Node) -> dict[bytes, str]:
     """Return the agreements under which this node may not sign, because it came back from a backup."""
-    return {space: desk.name for space, desk in node.desks.items() if desk.closed_logs}
+    return {space: desk.name for space, desk in node.desks.items() if desk.is_behind}
 
 
 def _say_what_opened(node: Node, before: Mapping[bytes, str]) -> None:

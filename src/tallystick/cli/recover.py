@@ -61,8 +61,7 @@ def told(shell: Shell, sizes: tuple[str, ...], partner: str | None, yes: bool) -
     peer = courier.partner(node, desk, partner)
     assert peer.writer_key is not None
     recover.told(desk, peer.writer_key, known)
-    if desk.closed_logs:
-        desk.require_heard(desk.closed_logs)
+    desk.require_heard()
     say("The logs are open again.")
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.nodes import again, agreed, delivered, in_step, make_node, paired, request, roots
 from tests.unit.app.test_exchange import Line
 
-from tallystick.app import courier, exchange, restored, write
+from tallystick.app import courier, exchange, health, read, recover, restored, write
 from tallystick.app.node import Desk, Node
 from tallystick.app.restored import Why
 from tallystick.cli.demo.director import Director
@@ -387,6 +387,21 @@ def test_a_sister_node_is_heard_like_a_partner(tmp_path: Path, lost: str):
     assert [aside.code for store in (other.store, behind.store) for aside in store.aside()] == []
 
 
+def from_before_its_grant(director: Director, ship: Node, *, by_hand: bool) -> Desk:
+    """Return the ship's desk from a copy in which the agreement is, and no entry yet."""
+    genesis = ship.desk().genesis.bytes
+    ship.store.close()
+    for path in ship.settings.folder.glob("node.db*"):
+        path.unlink()
+    empty = open_store(f"sqlite:///{ship.settings.folder / 'node.db'}")
+    space = empty.create_space(genesis)
+    if not by_hand:
+        (ship.settings.folder / HIGH_WATER).unlink(missing_ok=True)
+        restored.mark(empty, space, Why.RESTORED, ship.keys, director.clock.now())
+    empty.close()
+    return again(ship).desk()
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_a_copy_from_before_the_grant_of_its_key_signs_nothing_either(tmp_path: Path, by_hand: bool):
     """Found by simulation: it did not know its own log yet, thought there was nothing to wait for, and forked it."""
@@ -401,18 +416,11 @@ def test_a_copy_from_before_the_grant_of_its_key_signs_nothing_either(tmp_path: 
         exchange.receive(headquarters, b"".join(exchange.news_for(desk, {})))
         told.append(b"".join(exchange.news_for(headquarters, {})))
 
-    ship.store.close()
-    for path in ship.settings.folder.glob("node.db*"):
-        path.unlink()
-    empty = open_store(f"sqlite:///{ship.settings.folder / 'node.db'}")
-    empty.create_space(desk.genesis.bytes)
-    if not by_hand:
-        (ship.settings.folder / HIGH_WATER).unlink()
-        restored.mark(empty, desk.id, Why.RESTORED, ship.keys, director.clock.now())
-    empty.close()
-    desk = again(ship).desk()
+    desk = from_before_its_grant(director, ship, by_hand=by_hand)
     assert desk.restored is not None
     desk.settle()
+    assert not read.in_step(desk).in_step  # it said of itself that a partner had acknowledged everything
+    assert [error.code for error in health.of_desk(desk)] == ["restored-not-heard"]
     exchange.receive(desk, told[0])  # the grant, and not all that was said under it
 
     assert desk.closed_logs == {desk.log}
@@ -422,6 +430,20 @@ def test_a_copy_from_before_the_grant_of_its_key_signs_nothing_either(tmp_path: 
     write.sign(desk, Draft(Note(who=who), obj=accepted))
     exchange.receive(headquarters, b"".join(exchange.news_for(desk, {})))
     assert roots(headquarters)[desk.log] == roots(desk)[desk.log]
+
+
+def test_by_telephone_a_node_that_does_not_know_its_log_yet_learns_what_it_lacks(tmp_path: Path):
+    director = paired(tmp_path)
+    agreed(director)
+    headquarters = director.desk("IN")
+    ship, _ = sister(director, tmp_path)
+    desk = from_before_its_grant(director, ship, by_hand=False)
+
+    recover.told(desk, director.nodes["JP"].keys.public("writer"), recover.held_of(headquarters, headquarters.party))
+    assert [error.code for error in health.of_desk(desk)] == ["restored-still-missing"]
+    exchange.receive(desk, b"".join(exchange.news_for(headquarters, {})))
+    desk.settle()
+    assert desk.restored is None
 
 
 def test_a_partner_that_asks_without_end_is_answered_a_few_times(director: Director):
