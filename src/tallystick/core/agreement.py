@@ -4,8 +4,8 @@ Decides which values an agreement has, which of them are possible at all, and th
 is the SHA-256 of those bytes, so both sides can compare it on paper. Leaves the due dates to ``due``, the refusals to
 ``fold`` and the texts of the pages to ``app/messages.py`` (titles here are the English names of treaty concepts).
 
-Source: docs/spec/orders.md, "Terms"; the CDDL of ``genesis`` in docs/spec/wire.cddl. Where each value of a profile
-comes from is data too: ``JAPAN_INDIA_TERMS``.
+Source: docs/spec/orders.md, "Terms"; ``genesis`` in docs/spec/tallystick.cddl. Where each value of a profile comes from
+is data too: ``JAPAN_INDIA_TERMS``.
 """
 
 from __future__ import annotations
