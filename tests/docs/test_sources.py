@@ -1,4 +1,4 @@
-"""Where the code names its source in the specification, that section is there."""
+"""Where the code names its source in the documents, that page and that section are there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAMED = re.compile(r'(docs/[\w/-]+\.md)((?:,? (?:and )?"[^"\n]+")+)')
+PAGE = re.compile(r"(?<![\w/])docs/[\w/-]+\.\w+")
 
 
 def sections(text: str) -> set[str]:
@@ -16,15 +17,16 @@ def sections(text: str) -> set[str]:
 
 def missing(code: str) -> list[str]:
     """Return what ``code`` names of the documents that they do not have."""
-    return [
+    pages = [page for page in PAGE.findall(code) if not (ROOT / page).is_file()]
+    return pages + [
         f"{page}: {title}"
         for page, titles in NAMED.findall(re.sub(r"\s+", " ", code))
         for title in re.findall(r'"([^"]+)"', titles)
-        if title not in sections((ROOT / page).read_text("utf-8"))
+        if page not in pages and title not in sections((ROOT / page).read_text("utf-8"))
     ]
 
 
-def test_every_section_that_code_and_tests_name_is_there() -> None:
+def test_every_page_and_section_that_code_and_tests_name_is_there() -> None:
     found = {}
     for folder in ("src", "tests", "tools", "simulation", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -36,4 +38,8 @@ def test_every_section_that_code_and_tests_name_is_there() -> None:
 def test_a_section_that_is_gone_is_named() -> None:
     assert missing('Source: docs/spec/orders.md, "Time" and\n"No such thing".') == [
         "docs/spec/orders.md: No such thing"
+    ]
+    assert missing('Source: docs/spec/other.md, "Time"; docs/spec/wire.cddl.') == [
+        "docs/spec/other.md",
+        "docs/spec/wire.cddl",
     ]
