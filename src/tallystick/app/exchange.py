@@ -303,7 +303,7 @@ def _lacking(desk: Desk, writer_key: bytes | None) -> Mapping[int, int]:
     Empty when all is here, or when the partner was asked within a day: it may not have it either.
     """
     name = f"{_ASKED_AGAIN}{desk.id.hex()} {(writer_key or b'').hex()}"
-    if not desk.space.lacking or desk.clock.now() - int(desk.store.recall(name) or 0) < ASK_AGAIN_SECONDS:
+    if not desk.space.lacking or abs(desk.clock.now() - int(desk.store.recall(name) or 0)) < ASK_AGAIN_SECONDS:
         return {}
     withheld = desk.space.withheld()
     if not withheld:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -234,8 +233,7 @@ def _show(seen: write.Preview, who: read.Officer, as_json: bool) -> None:
         }
     )
     say()
-    json.dump(told["fields"], sys.stdout, ensure_ascii=False, indent=2)
-    say()
+    print_json(told["fields"])
     for one in attachments_of(seen.entry.detail):
         say(f"Attached: {one.name}, {one.size} bytes, SHA-256 {one.sha256.hex()}")
     say(f"\nBytes to be signed: {told['bytes']}")

@@ -148,10 +148,14 @@ def _results(what: str, on: str, key: Path | None, files: Sequence[Path], node: 
         raise LocalError("evidence-other-version", path=what)
     if path.is_file() and not begins.startswith(_SQLITE):
         raise LocalError("nothing-to-verify", path=what)
-    shown = sorted(path.glob(f"*{evidence.SUFFIX}")) if path.is_dir() else []
+    shown = [one for one in sorted(path.glob(f"*{evidence.SUFFIX}")) if one.is_file()] if path.is_dir() else []
     if shown and not any((path / name).exists() for name in _MARKS):
         for one in shown:
-            yield from _results(str(one), on, key, files, node)
+            try:
+                yield from _results(str(one), on, key, files, node)
+            except LocalError as error:  # the others are checked all the same
+                unread = Problem(Weight.DOUBT, error.code, "", error.facts)
+                yield _Result(one.name, "evidence", Verdict.CANNOT_TELL, [unread], {})
         return
     for loaded, notes in _sources(what):
         audited = verifying.audit(loaded, notes)

@@ -39,6 +39,7 @@ class Attachment:
             bool(self.name)
             and len(self.name) <= NAME_MAX
             and not UNPRINTABLE.search(self.name)
+            and _can_be_written(self.name)
             and 0 <= self.size <= SIZE_MAX
             and len(self.sha256) == _HASH_SIZE
         )
@@ -48,13 +49,17 @@ def detail_of(remark: str = "", *, language: str = "", attachments: Sequence[Att
     """Return the detail that says this; None when there is nothing to say.
 
     Raises:
-        LocalError: ``attachment-not-possible``: its name is empty, too long or not printable; ``too-many-attachments``.
+        LocalError: ``attachment-not-possible``: its name is empty, too long or not printable; ``too-many-attachments``;
+            ``field-not-text``: the remark came in bytes that are no text.
     """
+    if not _can_be_written(remark):
+        raise LocalError("field-not-text", field="remark")
     if len(attachments) > ATTACHMENTS_MAX:
         raise LocalError("too-many-attachments", limit=ATTACHMENTS_MAX)
     for one in attachments:
         if not one.fits:
-            raise LocalError("attachment-not-possible", name=one.name[:NAME_MAX], limit=NAME_MAX)
+            name = one.name[:NAME_MAX].encode(errors="replace").decode()
+            raise LocalError("attachment-not-possible", name=name, limit=NAME_MAX)
     said: dict[int, object] = {}
     if remark:
         said[_REMARK] = remark
@@ -63,6 +68,15 @@ def detail_of(remark: str = "", *, language: str = "", attachments: Sequence[Att
     if attachments:
         said[_ATTACHMENTS] = [[one.name, one.size, one.sha256] for one in attachments]
     return said or None
+
+
+def _can_be_written(text: str) -> bool:
+    """Return whether ``text`` has whole letters only: a shell hands on what is not UTF-8 as halves of letters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def remark_of(detail: Detail | None) -> str:

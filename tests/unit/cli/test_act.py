@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 
@@ -51,6 +52,17 @@ def test_what_is_shown_is_what_is_signed(pair, request_of):
     same = ("kind", "officer", "fields", "bytes", "counts", "findings", "posts", "order", "state")
     assert {name: shown[name] for name in same} == {name: signed[name] for name in same}
     assert entries(pair) == 14 + 1
+
+
+def test_words_in_another_encoding_than_utf_8_are_refused_before_anything_is_signed(pair, request_of, tmp_path):
+    note = tmp_path / os.fsdecode(b"plan \xe9.pdf")
+    note.write_bytes(b"a plan")
+    for option, value, code in (
+        ("--attach", note, "attachment-not-possible"),
+        ("--remark", note.name, "field-not-text"),
+    ):
+        ran = request_of(option, value, "--yes")
+        assert (ran.code, f"code: {code}" in ran.err) == (2, True), ran
 
 
 def test_of_an_attached_file_name_size_and_hash_are_signed_and_the_partner_reads_them(pair, request_of, tmp_path):

@@ -301,6 +301,11 @@ def test_an_orders_evidence_is_written_and_verified_anywhere(pair, run, tmp_path
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     ran = run("verify", file, "--json")
     assert (ran.code, ran.json[0]["verdict"]) == (1, "does-not-hold")
+    (tmp_path / "a.evidence").write_bytes(b"\x85\x75tallystick-evidence-9" + bytes(100))  # of a later version
+    (tmp_path / "z.evidence").symlink_to(tmp_path)
+    ran = run("verify", tmp_path, "--json")
+    verdicts = ["cannot-tell", "does-not-hold", "holds"]
+    assert (ran.code, [one["verdict"] for one in ran.json]) == (1, verdicts)
 
 
 # ---- what a backup says of itself

@@ -23,13 +23,19 @@ def test_nothing_to_say_is_no_segment():
     assert attachments_of(detail_of("A remark alone.")) == ()
 
 
-@pytest.mark.parametrize("name", ["", "a" * (NAME_MAX + 1), "two\nlines", "gnp.\u202eexe", "nul\0"])
+@pytest.mark.parametrize("name", ["", "a" * (NAME_MAX + 1), "two\nlines", "gnp.\u202eexe", "nul\0", "latin-\udce9.pdf"])
 def test_a_name_that_nobody_could_read_is_refused_and_not_read(name):
     odd = Attachment(name, 1, bytes(32))
     with pytest.raises(LocalError) as refused:
         detail_of(attachments=[odd])
     assert refused.value.code == "attachment-not-possible"
     assert attachments_of({3: [[name, 1, bytes(32)], ["note", 1, bytes(32)]]}) == (Attachment("note", 1, bytes(32)),)
+
+
+def test_a_remark_in_bytes_that_are_no_text_is_refused():
+    with pytest.raises(LocalError) as refused:
+        detail_of("latin-\udce9")  # as a shell hands on what is not UTF-8
+    assert refused.value.code == "field-not-text"
 
 
 def test_too_many_are_refused():

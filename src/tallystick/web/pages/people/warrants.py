@@ -164,7 +164,9 @@ def revoke(request: SignedInRequest, grant: int) -> HttpResponse:
                 form,
                 draft,
                 title=_("Revoke a warrant: %(post)s") % {"post": officer.post},
-                consequence=_("What was signed under it from there on does not count, on any node.")
+                consequence=_(
+                    "What was signed under it from there on does not count, except what the partner has acted on."
+                )
                 if form.cleaned_data["since"]
                 else _("What was signed under it so far stays. What comes after does not count, on any node."),
                 back=reverse("warrants"),
