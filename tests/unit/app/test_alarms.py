@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.nodes import MEMORY, paired, request
+from tests.nodes import paired, request
 from tests.wrong import break_fold, diverge, three_orders
 
 from tallystick.app import alarms, attest, exchange
@@ -17,11 +17,6 @@ from tallystick.core.errors import LocalError, RemoteError
 from tallystick.stores.sql import SqlStore
 
 DAY = 86_400
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def words(alarm: Alarm) -> str:

@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from tests.nodes import MEMORY, agreed, in_step, paired, request
+from tests.nodes import agreed, in_step, request
 from tests.unit.app.test_exchange import two_histories
 from tests.wrong import break_fold, three_orders
 
@@ -22,11 +22,6 @@ from tallystick.core.fold import BUCKETS, PROFILE, Fold
 from tallystick.core.identity import EntryRef
 
 DAY = 86_400
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def a_day(director: Director) -> None:

@@ -17,11 +17,6 @@ from tallystick.core.bundle import split_sequence
 from tallystick.core.errors import LocalError, RemoteError
 
 
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
-
-
 def write(director: Director, party: str = "JP", *, everything: bool = False) -> courier.CourierFile:
     node = director.nodes[party]
     desk = node.desk()

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.nodes import MEMORY, paired, request
+from tests.nodes import request
 from tests.wrong import break_fold, three_orders
 
 from tallystick.app import digests
 from tallystick.cli.demo.director import Director
 from tallystick.core.errors import LocalError
 from tallystick.core.fold import Fold
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def test_two_nodes_that_hold_the_same_have_the_same_list(director: Director):

@@ -47,11 +47,6 @@ from tallystick.stores.node import open_node
 from tallystick.stores.sql import SqlStore
 
 
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
-
-
 @dataclass
 class Line:
     """The line from one node to the other; writes down how many bytes went each way."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.nodes import MEMORY, again, agreed, delivered, held, in_step, paired, received, request, roots
+from tests.nodes import again, agreed, delivered, held, in_step, paired, received, request, roots
 
 from tallystick.app import attest, exchange, node, ports
 from tallystick.app.node import Desk
@@ -37,11 +37,6 @@ from tallystick.core.space import Space
 from tallystick.stores import rules
 
 DAY = 86_400
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def says(

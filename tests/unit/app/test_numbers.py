@@ -1,19 +1,12 @@
 """Numbers people use for documents: the next free one, by party and fiscal year."""
 
-from pathlib import Path
-
 import pytest
-from tests.nodes import MEMORY, agreed, delivered, paired, received, request
+from tests.nodes import agreed, delivered, received, request
 
 from tallystick.app import numbers
 from tallystick.cli.demo.director import Director
 from tallystick.core.calendar import parse_day
 from tallystick.core.entries import Kind
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 @pytest.mark.parametrize(("day", "year"), [("2027-03-31", 2026), ("2027-04-01", 2027), ("2027-02-18", 2026)])

@@ -21,11 +21,6 @@ EVERYONE = Reader()
 
 
 @pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
-
-
-@pytest.fixture
 def story(director: Director) -> S1:
     return S1(director)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.nodes import MEMORY, in_step, paired, request
+from tests.nodes import in_step, request
 from tests.unit.app.test_exchange import Line
 from tests.unit.app.test_restored import grant
 
@@ -15,11 +13,6 @@ from tallystick.core.errors import LocalError
 
 DAY = 86_400
 YEAR = 365 * DAY
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def code(director: Director, party: str = "JP") -> str:

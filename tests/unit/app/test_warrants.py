@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.nodes import MEMORY, in_step, offered, paired
+from tests.nodes import in_step, offered
 
 from tallystick.app import read, warrants, write
 from tallystick.cli.demo.director import Director
@@ -13,11 +11,6 @@ from tallystick.core.entries import Kind, Reason
 from tallystick.core.errors import LocalError
 from tallystick.core.identity import EntryRef, grant_of
 from tallystick.core.orders import OrderState
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def state(director: Director, order: EntryRef) -> set[OrderState]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.nodes import MEMORY, agreed, paired, request
+from tests.nodes import agreed, request
 
 from tallystick.app import exchange, withheld
 from tallystick.app.node import Desk
@@ -14,11 +12,6 @@ from tallystick.cli.demo.director import Director
 from tallystick.core import drafting
 from tallystick.core.entries import Draft, Note
 from tallystick.core.identity import EntryRef
-
-
-@pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
 
 
 def note_visit(director: Director) -> None:

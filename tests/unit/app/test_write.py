@@ -28,11 +28,6 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def director(tmp_path: Path) -> Director:
-    return paired(tmp_path, stores=MEMORY)
-
-
-@pytest.fixture
 def on_disk(tmp_path: Path) -> Director:
     return paired(tmp_path)
 
