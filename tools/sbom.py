@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong:
         return 1
     if asked.check:
-        print(f"{len(pins(RUN))} packages a node runs on and {len(pins(TEST))} in all: pinned by hash, licences known.")
+        print(f"{len(shipped())} packages a node runs on and {len(pins(TEST))} in all: pinned by hash, licences known.")
         return 0
     if asked.output:
         asked.output.write_text(written(bill()), encoding="utf-8")

@@ -1,9 +1,9 @@
-"""What the operator must hear of: someone is lying, a program is wrong, or this node may not be relied on.
+"""What the operator must hear of: someone lies or waits for us, a program is wrong, or this node may not be relied on.
 
-Gathers from the record (forks), from what comparisons and visits have left in the store (divergences, withheld
-acknowledgements), from what was refused, and from the state of the node itself. An alarm ends by itself when its reason
-is gone; what cannot end, because the evidence stays, is put away by an administrator who has seen it. Decides which
-code each has; the words are in ``messages``, the page in ``web/pages/alarms``.
+Gathers from the record (forks, wishes to erase), from what comparisons and visits have left in the store (divergences,
+withheld acknowledgements), from what was refused, and from the state of the node itself. An alarm ends by itself when
+its reason is gone; what cannot end, because the evidence stays, is put away by an administrator who has seen it.
+Decides which code each has; the words are in ``messages``, the page in ``web/pages/alarms``.
 
 Source: docs/spec/sync.md, "Attestations" and "Withheld acknowledgements"; docs/spec/log.md, "Forks".
 """
