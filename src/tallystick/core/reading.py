@@ -188,8 +188,10 @@ class _Reading:
                 self._note_fork(EntryRef(log, at), from_array(Kind.FORK, value[3]))
 
     def _note_fork(self, ref: EntryRef, body: object) -> None:
+        if ref in self.told:  # judged when the bundle was read before
+            return
         cut = self.here.cut_by(ref, body, self.logs)
-        if cut is not None and ref not in self.told:
+        if cut is not None:
             self.told[ref] = cut
             known = self.cuts.get(cut.log)
             if known is None or cut.rank(self.cuts) < known.rank(self.cuts):  # else nothing can change

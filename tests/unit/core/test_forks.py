@@ -409,3 +409,23 @@ def test_evidence_is_judged_once_however_much_is_said_after_it(monkeypatch: pyte
     fold.extend(admission.entries)
     assert judged == []
     assert [finding.code for finding in fold.record.findings].count("fork") == 5
+
+
+def test_many_reports_in_one_bundle_are_judged_once_each_while_it_is_read(monkeypatch: pytest.MonkeyPatch):
+    """Those who hold a key can make many histories, and report each; the bundle is read anew for each that counts."""
+    hq, _, _, _ = told_apart(6)
+    reports = [evidence_of(hq, told_apart(common)[2]) for common in (6, 5, 4, 3)]
+    assert [said.index for said in reports] == [7, 6, 5, 4]
+    hq.write(JP_HQ, *[Draft(said) for said in reports])
+    judged: list[EntryRef] = []
+    judge = forks.cut_by
+
+    def counted(ref: EntryRef, *rest):
+        judged.append(ref)
+        return judge(ref, *rest)
+
+    monkeypatch.setattr(forks, "cut_by", counted)
+    reader = Keeper({}, hq.space.genesis)
+    admission = reader.space.read(hq.bundle())
+    assert admission.cuts[IN_BASE].at == 4
+    assert len(judged) == len(reports)
