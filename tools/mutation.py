@@ -454,6 +454,7 @@ def main() -> None:
     parser.add_argument(
         "--tables", type=float, default=1.0, help="of those that are read while modules load (default 1)"
     )
+    parser.add_argument("--least", type=int, default=0, metavar="N", help="of each module, at least this many")
     parser.add_argument("--seed", type=int, default=1, help="which ones, if not all")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="this many processes at a time")
     parser.add_argument("--budget", type=float, default=4, help="seconds of tests for each (default 4)")
@@ -489,9 +490,11 @@ def attempt(every: list[Changes], options: argparse.Namespace, log: Log) -> None
     for changes in sorted((each for each in every if each.module in named), key=lambda each: named.index(each.module)):
         dice = random.Random(f"{options.seed} {changes.module}")
         loading = reached.loading.get(changes.module, set())
-        for mutant in changes.found:
+        rolls = [dice.random() for _ in changes.found]
+        least = sorted(rolls)[: options.least]
+        for mutant, roll in zip(changes.found, rolls, strict=True):
             mutant.loads = not mutant.outer or mutant.line in loading or mutant.statement in loading
-            drawn = dice.random() < (options.tables if mutant.loads else options.share)
+            drawn = roll in least or roll < (options.tables if mutant.loads else options.share)
             if options.survivors:
                 drawn = (
                     log.what(mutant) in {"survived", "unreached"} and explained.get(mutant.key, NO_REASON) == NO_REASON

@@ -136,7 +136,7 @@ def _told_in(here: Held, branches: Mapping[int, Branch]) -> dict[EntryRef, Cut]:
         entry.ref: cut
         for branch in branches.values()
         for entry in branch.entries
-        if entry.kind == Kind.FORK and (cut := here.cut_by(entry.ref, entry.body)) is not None
+        if (cut := here.cut_by(entry.ref, entry.body)) is not None
     }
 
 

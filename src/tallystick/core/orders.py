@@ -517,7 +517,7 @@ def _on_offer(order: OrderView, _: int) -> _Objects:
 
 
 def _order(order: OrderView, _: int) -> _Objects:
-    if order.offer is not None and order.state is OrderState.OFFERED:
+    if order.offer is not None:
         yield order.offer.ref, True
 
 

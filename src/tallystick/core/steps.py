@@ -119,7 +119,7 @@ def _met_again(run: OrderRun, entry: Entry) -> Refusal | None:
     if refusal is None:
         if isinstance(entry.body, Correction):
             run.proposals[entry.ref] = ProposalRun(entry, entry.body, run.completed.get(entry.ref))
-    elif refusal[0] == "offer-not-live" and entry.kind == Kind.ORDER and entry.obj in run.offers:
+    elif entry.kind == Kind.ORDER and entry.obj in run.offers:
         run.order_offers[entry.ref] = entry.obj  # an acceptance may still name it
     return refusal
 
@@ -176,7 +176,8 @@ def _signed_before(run: OrderRun, entry: Entry) -> Refusal | None:
 def _binding(run: OrderRun, proposal: Entry) -> Kind | None:
     """Return what a countersignature of ``proposal`` agrees to anew, if that is what both sides are bound by."""
     about = proposal
-    if proposal.kind == Kind.CORRECTION and proposal.obj in run.walked:
+    if proposal.kind == Kind.CORRECTION:
+        assert proposal.obj is not None  # else it would not belong to an order
         about = run.walked[proposal.obj]
     return about.body.KIND if isinstance(about.body, (Offer, Order, Acceptance, Amendment)) else None
 
@@ -323,7 +324,7 @@ def _correct(run: OrderRun, correction: Entry, body: Correction, completing: Ent
     again.completed = {**run.completed, correction.ref: completing.ref}
     again.completing = frozenset(again.completed.values())
     frozen = {ref: refusal for ref, refusal in run.verdicts.items() if refusal is not None}
-    waiting = [ref for ref, p in run.proposals.items() if p.countersigned is None and isinstance(p.body, Correction)]
+    waiting = [ref for ref, proposal in run.proposals.items() if isinstance(proposal.body, Correction)]
     again.frozen = {**frozen, **dict.fromkeys(waiting)}
     _walk(again, before=completing.ref)
     for ref, refusal in run.verdicts.items():

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.cast import IN, OFFICERS
+from tests.cast import IN, JP, OFFICERS, at, writer_of
 from tests.scenario import Story
 
 from tallystick.core.canonical import encode_trusted
-from tallystick.core.entries import Correction, Duty
+from tallystick.core.entries import Correction, Countersign, Duty
+from tallystick.core.identity import EntryRef
 from tallystick.core.steps import CORRECTIONS_MAX
 
 AGREED = """
@@ -361,3 +362,65 @@ def test_an_invoice_that_bills_a_receipt_answers_it() -> None:
 -> finding correction-not-possible C1
 """
     )
+
+
+def test_what_crosses_a_correction_without_the_duty_for_it_does_not_hold_it_up() -> None:
+    crossing = (
+        DELIVERED
+        + "2027-03-05 IN correct Q1 on D1: 1 90\n"
+        + "2027-03-05 JP note on O1 unseen Q1\n" * 2  # what comes after them is read after the correction
+        + "2027-03-05 JP receive E1 on D1 by ordering unseen Q1\n"
+    )
+    Story(crossing + "-> finding duty-missing E1\n-> finding corrected D1\n-> O1 line 1 delivered=90000")
+    Story(crossing.replace("by ordering ", "") + "-> no findings\n-> O1 line 1 delivered=100000")
+
+
+def test_a_correction_that_waits_goes_on_waiting_when_what_held_it_up_is_taken_back() -> None:
+    """What did not count on an earlier walk stays so; the other side may still sign."""
+    waits = (
+        RECEIVED + "2027-03-06 IN correct Q1 on D1: 1 90\n2027-03-06 JP correct Q2 on E1\n-> finding taken-back E1\n"
+    )
+    Story(
+        waits
+        + """
+-> no finding corrected D1
+-> O1 line 1 delivered=100000
+2027-03-07 JP countersign C1 on Q1
+-> finding corrected D1
+-> O1 line 1 delivered=90000
+"""
+    )
+
+
+def test_an_order_that_was_refused_for_more_than_an_old_offer_is_never_accepted() -> None:
+    """Not after a correction of something else either, which walks the order again."""
+    limits = {(JP, Duty.ORDERING): {"currency": "INR", "per_act": 150_000}}
+    story = Story(
+        """
+2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"
+2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00
+2027-03-03 JP order R1 on F1 limit 2000.00
+-> finding over-act-ceiling R1
+2027-03-03 IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 8.00
+2027-03-04 IN accept A1 on R1
+-> O1 offered
+""",
+        limits=limits,
+    )
+    assert [story.name_of(f.entry) for f in story.findings if f.code == "unknown-object"] == ["A1"]
+
+
+def test_a_countersignature_of_a_correction_of_what_is_read_later_is_refused() -> None:
+    """An entry may name one that comes after it; then it corrects nothing, and no signature helps it."""
+    story = Story(AGREED)
+    provider, ref = writer_of(IN), EntryRef(writer_of(IN), story.logs.size(writer_of(IN)) + 1)
+    correction = story.logs.say(provider, Correction(OFFICERS[Duty.ISSUING], b""), on=ref)
+    delivery = Story(DELIVERED).entry("D1").body
+    seen = {JP: story.logs.size(JP), IN: story.logs.size(IN)}
+    had = {**seen, provider: ref.index}
+    agreed = story.logs.say(writer_of(JP), Countersign(OFFICERS[Duty.ORDERING]), on=correction.ref, seen=had)
+    assert story.logs.say(provider, delivery, on=story.names["A1"], t=at("2027-03-05"), seen=seen).ref == ref
+    story.fold.extend(story.entries)
+    told = [(finding.code, finding.entry) for finding in story.findings]
+    assert told == [("unknown-object", correction.ref), ("unknown-object", agreed.ref)]
+    assert story.order().lines[0].delivered == 100_000

@@ -172,6 +172,10 @@ def test_a_deputy_falls_with_whom_it_acts_for() -> None:
     the_same_in_any_order(story)
     too_late = granted(story, deputy())
     assert ("deputy-not-possible", too_late.ref) in told(story)
+    last = Fold(GENESIS)  # what made it so arrives after it
+    for entry in (*(e for e in story.entries if e.ref not in (revoke.ref, cut.ref)), revoke, cut):
+        last.extend([entry])
+    assert (last.record.digest, dict(last.record.grants)) == (story.record.digest, dict(story.record.grants))
 
 
 def test_what_the_other_side_took_from_a_deputy_in_good_faith_stands() -> None:
@@ -211,6 +215,14 @@ def test_an_officers_new_key_carries_on_what_was_used() -> None:
     }  # fmt: skip
     assert dict(story.findings[1].facts)["amount"] == 200_000 + 100_000 + 100_001  # the void one counts too
     the_same_in_any_order(story)
+
+
+def test_a_new_key_of_an_officer_who_committed_nothing_yet_has_the_whole_total() -> None:
+    limits = {(JP, Duty.ORDERING): {"currency": "INR", "total": 200_000}}
+    story = Story(REQUEST + OFFER, limits=limits)
+    body = grant(Duty.ORDERING, currency="INR", total=200_000, officer_key=key_of("new"), replaces=ORDERING)
+    ordered_by(story, granted(story, body).ref.index, limit=200_000)
+    assert (story.order().state, told(story)) == ("ordered", [])
 
 
 def test_what_had_not_seen_the_new_key_is_under_the_old_one() -> None:
@@ -378,6 +390,29 @@ def test_a_ships_new_log_carries_on_what_the_old_one_had_used() -> None:
     the_same_in_any_order(story)
 
 
+def test_what_a_ship_had_not_seen_of_its_old_log_does_not_count() -> None:
+    """Its writer cannot have known; whoever copied an old log knows only that far."""
+    story = Story(REQUEST + OFFER)
+    old = granted(story, writer("ship", currency="INR", total=300_000))
+    order = Story(REQUEST + OFFER + ORDER).entry("R1").body
+    logs, old_log = story.logs, log_id(old.ref.index, JP)
+    logs.say(old_log, order, on=story.names["F1"], t=at("2027-03-03"))  # its very first act commits it to 2000.00
+    new = granted(story, writer("ship, new key", currency="INR", total=300_000, replaces=old.ref.index))
+    log = log_id(new.ref.index, JP)
+    for seen_of_old, amount in ((0, None), (1, 400_000)):
+        seen = {other: logs.size(other) for other in (JP, IN, writer_of(JP), writer_of(IN))}
+        seen |= {old_log: 1} if seen_of_old else {}
+        asked = Story(REQUEST).entry("O1").body
+        request = logs.say(log, replace(asked, serial=5 + seen_of_old), t=at("2027-03-04"), seen=seen)
+        given = logs.say(writer_of(IN), Story(REQUEST + OFFER).entry("F1").body, on=request.ref, t=at("2027-03-04"))
+        seen[writer_of(IN)] = logs.size(writer_of(IN))
+        limit = 300_000 if amount is None else 100_000  # the second comes on top of the first
+        said = logs.say(log, replace(order, max_liability=limit), on=given.ref, t=at("2027-03-05"), seen=seen)
+        story.fold.extend(logs.entries)
+        over = [dict(f.facts)["amount"] for f in story.findings if f.entry == said.ref]
+        assert over == ([] if amount is None else [600_000])
+
+
 def test_a_writers_log_ends_with_its_warrant() -> None:
     story = Story("")
     ship = log_id(granted(story, writer("a", until=parse_day("2027-02-28"))).ref.index, JP)
@@ -398,6 +433,9 @@ def test_an_untrained_officer_is_told_where_the_terms_ask_for_training() -> None
     limits = {(JP, Duty.ORDERING): {"trained_on": parse_day("2027-03-03")}}
     assert told(Story(REQUEST + OFFER + ORDER, genesis=genesis, limits=limits)) == []
     assert told(Story(REQUEST + OFFER + ORDER)) == []  # these terms do not ask
+    asks_for_more = genesis_of(terms_with(training=(Duty.ORDERING, Duty.RECEIVING, Duty.BILLING)))
+    limits = {(JP, Duty.REQUESTER): {"duties": (Duty.REQUESTER, Duty.RECEIVING)}}  # who asks needs no training for it
+    assert told(Story(REQUEST, genesis=asks_for_more, limits=limits)) == []
 
 
 def test_a_revocation_that_vouches_for_another_history_is_told() -> None:

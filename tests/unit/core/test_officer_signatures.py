@@ -247,9 +247,34 @@ def test_what_an_officer_signed_once_counts_once() -> None:
     say("on another day", day="2027-03-22")
     say("by the writer alone", sign=False)
     del story.names["N1"]
-    void = {name for code, name in told(story) if code == "already-decided"}
-    assert void == {"second", "third", "after it was taken back"}
+    void = {story.name_of(f.entry): dict(f.facts) for f in story.findings if f.code == "already-decided"}
+    assert void == {name: {"by": str(first)} for name in ("second", "third", "after it was taken back")}
     backwards = Fold(ABOVE)
     for entry in reversed(story.entries):
         backwards.extend([entry])
     assert backwards.record.digest == story.record.digest
+
+
+def test_what_was_signed_and_all_agreed_to_restate_is_not_taken_for_another_act() -> None:
+    """Of what is gone nobody can tell whether it was the same: two deliveries of one minute both go on counting."""
+    story = Story(REQUEST + OFFER + ORDER + ACCEPTANCE, limits=WITH_KEYS)
+    deliveries = Story(PAID.replace(": 1 100\n", ": 1 40\n")).entry("D1").body
+    restated = encode_trusted(to_array(replace(deliveries, place="INVTZ")))
+    for serial, place in enumerate(("JPSSB", "INBOM")):
+        body = replace(deliveries, place=place)
+        said = story.say(IN, body, on=story.names["A1"], t=at("2027-03-05"), sign=signing_as(ABOVE, IN))
+        story.names[f"D{serial}"] = said.ref
+    asked = [Redact(story.names[name], int(Segment.CORE), Reason.NOT_STATED, restated) for name in ("D0", "D1")]
+    story.fold.extend([story.logs.say(party, body, t=at("2027-03-12")) for body in asked for party in (JP, IN)])
+    assert "already-decided" not in {finding.code for finding in story.findings}
+    assert story.order().lines[0].delivered == 80_000
+
+
+def test_a_signed_act_without_its_remark_waits_for_it() -> None:
+    """The signature covers the remark too: while that is kept back nobody can check it, and nobody erased it."""
+    story = Story(REQUEST + OFFER, limits=WITH_KEYS)
+    order = act(story, JP, "R1", REQUEST + OFFER + ORDER, on="F1", sign=True)
+    kept_back = [replace(e, missing=Segment.DETAIL) if e.ref == order.ref else e for e in story.entries]
+    record = fold(ABOVE, kept_back)
+    assert [(f.code, f.entry) for f in record.findings] == [("withheld", order.ref)]
+    assert record.orders[story.names["O1"]].state == "offered"

@@ -209,6 +209,21 @@ def test_an_amendment_counts_by_its_rise() -> None:
     )
 
 
+def test_what_commits_to_no_more_is_allowed_when_the_total_is_overdrawn() -> None:
+    limits = {(JP, Duty.ORDERING): {"currency": "INR", "total": 300_000}}
+    Story(
+        AGREED
+        + """
+2027-03-05 JP order R9 on F1 limit 2000.00
+-> finding over-total-ceiling R9 amount=400000
+2027-03-05 IN amend M1 on A1 limit 1500.00: 1 90 @ 10.00
+2027-03-06 JP countersign C1 on M1
+-> O1 line 1 ordered=90000
+""",
+        limits=limits,
+    )
+
+
 def test_a_correction_does_not_slip_past_a_ceiling() -> None:
     limits = {(JP, Duty.ORDERING): {"currency": "INR", "per_act": 200_000}}
     start = REQUEST + OFFER + ORDER
@@ -290,6 +305,15 @@ def folded_in_any_order(story: Story) -> None:
             "2027-03-07 JP correct Q1 on M1 base 1 limit 2000.00: 1 120 @ 10.00\n2027-03-08 IN countersign K2 on Q1\n",
             "-> finding over-act-ceiling K2 amount=120000",
         ),
+        *(
+            (
+                IN, Duty.ACCEPTING, {"total": most},
+                ORDER + ACCEPTANCE + "2027-03-05 IN amend M1 on A1 limit 2000.00: 1 110 @ 10.00\n"
+                "2027-03-06 IN correct Q1 on M1 by accepting limit 2000.00: 1 120 @ 10.00\n",
+                f"-> {told}finding over-total-ceiling Q1",
+            )
+            for most, told in ((119_999, ""), (120_000, "no "))
+        ),
     ],
 )  # fmt: skip
 def test_what_was_corrected_is_held_against_the_ceiling_of_who_relies_on_it(
@@ -321,6 +345,10 @@ def test_who_corrects_without_end_is_in_no_currency() -> None:
     [
         ("IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 50.00", "ordering", True),
         ("IN correct Q1 on F1 INR until 2027-04-30: 1 100 @ 50.00", "receiving", False),
+        ("IN correct Q1 on A1", "ordering", True),
+        ("IN correct Q1 on A1", "receiving", False),
+        ("JP correct Q1 on R1 limit 1500.00: as-said", "accepting", True),
+        ("JP correct Q1 on R1 limit 1500.00: as-said", "billing", False),
         ("IN correct Q1 on D1: 1 90", "receiving", True),
     ],
 )
@@ -328,10 +356,10 @@ def test_who_only_receives_agrees_to_no_other_price(corrected: str, by: str, cou
     delivered = (
         ACCEPTANCE + "2027-03-05 IN deliver D1 on A1: 1 100\n2027-03-06 JP receive E1 on D1: 1 90 reject 10 SPOILED\n"
     )
-    story = Story(
-        REQUEST + OFFER + ORDER + (delivered if "D1" in corrected else "")
-        + f"2027-03-07 {corrected}\n2027-03-08 JP countersign K1 on Q1 by {by}"
-    )  # fmt: skip
+    before = delivered if "D1" in corrected else ACCEPTANCE if "R1" in corrected or "A1" in corrected else ""
+    other = "IN" if corrected.startswith("JP") else "JP"
+    said = f"2027-03-07 {corrected}\n2027-03-08 {other} countersign K1 on Q1 by {by}"
+    story = Story(REQUEST + OFFER + ORDER + before + said)
     assert ("duty-missing" in story.codes("K1")) is not counts
 
 
