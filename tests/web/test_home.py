@@ -84,6 +84,17 @@ def test_a_person_without_duty_is_told_who_can_help(stage):
     assert "Your administrator appoints you" in text_of(page)
 
 
+def test_a_person_without_duty_is_shown_nothing_of_the_record(stage):
+    offered(stage.director)
+    stage.director.exchange()
+    for path in ("/", "/me/"):
+        of_the_record = "JPIN/JP/2026/0001", stage.director.desk("JP").record.digest.hex(), "India"
+        shown = stage.browser("JP", "tanaka").get(path).content.decode()
+        hidden = stage.somebody("JP").get(path).content.decode()
+        assert [word for word in of_the_record if word in hidden] == [], path
+        assert of_the_record[1] in shown
+
+
 def test_an_auditor_reads_and_has_nothing_to_sign(stage, s1):
     s1.negotiate()
     page = stage.somebody("JP", duties=[Duty.AUDITOR]).get("/")

@@ -116,7 +116,10 @@ def sent(request: HttpRequest) -> QueryDict | None:
 
 
 def standing(request: HttpRequest) -> Standing | None:
-    """Return how the books stand, for the foot of every page; None when there are none or they cannot be read."""
+    """Return how the books stand, for the foot of every page of a person with a duty; None when they cannot be read."""
+    person = person_of(request)
+    if person is None or not person.duties_held:
+        return None
     try:
         desk = chosen_desk(request, get_node())
         if desk is None:
