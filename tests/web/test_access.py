@@ -265,6 +265,11 @@ def test_an_officer_reads_the_agreements_of_their_warrants_and_no_other(stage, t
     assert officer.post("/agreement/choose/", {"agreement": second.id.hex()}).status_code == 404
     for path in ("/agreement/", "/partner/", "/"):
         assert "example.net/second" not in officer.get(path).content.decode(), path
+    (peer,) = [peer for peer in node.store.peers() if peer.space == second.id]
+    coordinator = stage.somebody("JP", duties=[Duty.COORDINATOR])
+    for todo in ("courier", "exchange"):
+        address = f"/partner/{peer.peer_id}/{todo}"
+        assert (officer.post(address, {}).status_code, coordinator.post(address, {}).status_code != 404) == (404, True)
     assert officer.post("/agreement/choose/", {"agreement": first.id.hex()}).status_code == 302
     assert "example.net/second" in auditor.get("/agreement/").content.decode()
     assert "example.net/second" in auditor.get("/partner/").content.decode()

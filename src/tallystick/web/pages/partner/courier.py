@@ -25,7 +25,7 @@ from tallystick.web.record import get_node
 def courier_out(request: SignedInRequest, peer_id: str) -> HttpResponse:
     """Seal what the partner has not acknowledged (or everything) and give it as a file."""
     node = get_node()
-    peer = find_peer(node, peer_id)
+    peer = find_peer(request.person, node, peer_id)
     assert peer.space is not None, peer.status
     try:
         file = courier.write(node, node.desk(peer.space), peer, everything=request.POST.get("what") == "everything")

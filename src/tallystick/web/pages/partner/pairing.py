@@ -154,7 +154,7 @@ def _beside(error: TallystickError) -> str | None:
 def proposal_out(request: SignedInRequest, peer_id: str) -> HttpResponse:
     """The proposal as a file, for a partner that cannot be reached."""
     node = get_node()
-    peer = find_peer(node, peer_id, ASKED)
+    peer = find_peer(request.person, node, peer_id, ASKED)
     assert peer.genesis is not None, peer.status
     data = pairing.make_knock(node, Genesis.read(peer.genesis))
     name = f"tallystick-proposal-{node.settings.party}-{peer.party}.knock"
@@ -187,7 +187,7 @@ def proposal_in(request: SignedInRequest) -> HttpResponse:
 def confirm(request: SignedInRequest, peer_id: str) -> HttpResponse:
     """Compare a stranger's key id and look at the terms it proposes; then adopt them, or not."""
     node = get_node()
-    peer = find_peer(node, peer_id, KNOCKING)
+    peer = find_peer(request.person, node, peer_id, KNOCKING)
     if ask := confirm_required(request):
         return ask
     assert peer.genesis is not None, peer.status
@@ -224,7 +224,7 @@ def confirm(request: SignedInRequest, peer_id: str) -> HttpResponse:
 @require_POST
 def refuse(request: SignedInRequest, peer_id: str) -> HttpResponse:
     node = get_node()
-    find_peer(node, peer_id, KNOCKING)
+    find_peer(request.person, node, peer_id, KNOCKING)
     pairing.refuse(node, peer_id)
     told.success(request, _("Refused. That node is told so if it asks again."), extra_tags="good")
     return HttpResponseRedirect(reverse("partner"))

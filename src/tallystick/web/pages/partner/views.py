@@ -28,6 +28,7 @@ from tallystick.web.pages.desk import chosen_desk, desks_of
 from tallystick.web.pages.orders.access import for_readers
 from tallystick.web.pages.partner.forms import CourierInForm, ProposalInForm
 from tallystick.web.people.decorators import SignedInRequest, needs_duty
+from tallystick.web.people.models import Person
 from tallystick.web.record import get_node
 from tallystick.web.visit import LIVE, visit
 
@@ -56,12 +57,16 @@ class PeerRow:
         return "in-step" if self.step is not None and self.step.in_step else "out-of-step"
 
 
+def _is_shown(peer: Peer, node: Node, shown: Collection[Desk]) -> bool:
+    return peer.space not in node.desks or any(desk.id == peer.space for desk in shown)
+
+
 def peer_rows(node: Node, statuses: frozenset[PeerStatus], shown: Collection[Desk]) -> list[PeerRow]:
     """Return who keeps an agreement of ``shown`` with us, or none yet."""
     desks = {desk.id: desk for desk in shown}
     rows = []
     for peer in node.store.peers():
-        if peer.status not in statuses or (peer.space in node.desks and peer.space not in desks):
+        if peer.status not in statuses or not _is_shown(peer, node, shown):
             continue
         desk = desks.get(peer.space) if peer.space is not None else None
         rows.append(
@@ -136,10 +141,10 @@ def partner_page(request: SignedInRequest, *, status: int = 200, **forms: Any) -
     return render(request, "partner/partner.html", context, status=status)
 
 
-def find_peer(node: Node, peer_id: str, statuses: frozenset[PeerStatus] = LIVE) -> Peer:
-    """Return the peer, or raise Http404."""
+def find_peer(person: Person, node: Node, peer_id: str, statuses: frozenset[PeerStatus] = LIVE) -> Peer:
+    """Return a peer that ``person`` is shown, or raise Http404."""
     peer = node.store.get_peer(peer_id)
-    if peer is None or peer.status not in statuses:
+    if peer is None or peer.status not in statuses or not _is_shown(peer, node, desks_of(person, node)):
         raise Http404
     return peer
 
@@ -149,7 +154,7 @@ def find_peer(node: Node, peer_id: str, statuses: frozenset[PeerStatus] = LIVE) 
 def exchange_now(request: SignedInRequest, peer_id: str) -> HttpResponse:
     """Visit the partner's node now, and tell how it went."""
     node = get_node()
-    tell_visit(request, node, find_peer(node, peer_id))
+    tell_visit(request, node, find_peer(request.person, node, peer_id))
     return HttpResponseRedirect(reverse("partner"))
 
 
