@@ -170,6 +170,8 @@ def test_nobody_is_asked_for_nul(house):
             for method in (GET, POST):
                 assert house.ask(member, method, asked).status_code == 400, (member, method, asked)
     assert house.ask("administrator", GET, "/people/events/?who=%2500").status_code == 200
+    refused = house.ask("stranger", GET, "/api/v1/orders?partner=%00")
+    assert (refused.status_code, refused.headers["Content-Type"]) == (400, "application/problem+json")
 
 
 def test_odd_paths_trip_nothing_up_for_someone_inside(house):

@@ -140,7 +140,7 @@ class Plain:
         if request.method not in METHODS and not own_405:
             return HttpResponse(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(METHODS)})
         if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):  # PostgreSQL can be asked for no NUL
-            return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+            return bad_request(request)
         return self.get_response(request)
 
 
