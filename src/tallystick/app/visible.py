@@ -1,8 +1,8 @@
-"""Partners' words as they may be shown: what moves a cursor, hides or turns text around becomes a sign that is seen.
+"""Partners' words as they may be shown: what moves a cursor or turns text around becomes a sign that is seen.
 
 A signed text may hold any letter, and stays as it was signed in the record and in JSON. On pages, terminals and in CSV
 it goes through here: there an escape sequence would be obeyed, and a mark that runs text backwards would let a sentence
-say something else than what is signed.
+say something else than what is signed. Letters without width stay: Hindi is written with some.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Headers:
 
 
 class Visible:
-    """Shows on pages what would hide or turn around the text beside it; files keep what was signed."""
+    """Shows on pages what would turn around the text beside it; files keep what was signed."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
