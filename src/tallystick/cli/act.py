@@ -18,7 +18,7 @@ from tallystick.cli.officer_key import open_key
 from tallystick.cli.orders import attachment_of, attachments_json, finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
-from tallystick.core.detail import attachments_of, detail_of
+from tallystick.core.detail import attachments_of, detail_of, remark_of
 from tallystick.core.entries import (
     BODIES,
     DESK_KINDS,
@@ -192,6 +192,7 @@ def _told(seen: write.Preview, who: read.Officer) -> dict[str, Any]:
         "officer": {"grant": who.grant, "post": who.post},
         "at": iso(entry.t),
         "fields": fields.to_json(entry.body, context),
+        "remark": remark_of(entry.detail),
         "attachments": attachments_json(attachments_of(entry.detail)),
         "bytes": canonical.encode(to_array(entry.body)).hex() if not isinstance(entry.body, Unreadable) else "",
         "leaf": seen.leaf.hex(),
@@ -234,6 +235,8 @@ def _show(seen: write.Preview, who: read.Officer, as_json: bool) -> None:
     )
     say()
     print_json(told["fields"])
+    if told["remark"]:
+        say(f"Remark: {told['remark']}")
     for one in attachments_of(seen.entry.detail):
         say(f"Attached: {one.name}, {one.size} bytes, SHA-256 {one.sha256.hex()}")
     say(f"\nBytes to be signed: {told['bytes']}")

@@ -44,6 +44,12 @@ def test_a_preview_signs_nothing(pair, request_of):
     assert entries(pair) == before
 
 
+def test_a_remark_is_shown_before_it_is_signed(pair, request_of):
+    assert "\nRemark: Berth 4, not 5.\n" in request_of("--remark", "Berth 4, not 5.").out
+    assert request_of("--remark", "Berth 4, not 5.", "--json").json["remark"] == "Berth 4, not 5."
+    assert "Remark:" not in request_of().out
+
+
 def test_what_is_shown_is_what_is_signed(pair, request_of):
     shown = request_of("--json").json
     assert shown["signed"] is False
