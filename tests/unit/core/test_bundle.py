@@ -87,6 +87,7 @@ def test_an_envelope_reads_back():
     assert wire.read_envelope(telling).have == {0: 3, 16: 5}
     asking = wire.write_envelope(SPACE, Codec(), body=b"\x80", raw=b"", have={0: 3}, question=b"0123456789abcdef")
     assert wire.read_envelope(asking)[4:] == ({0: 3}, b"0123456789abcdef")
+    assert wire.read_envelope(bundle(space=SPACE)).space == SPACE  # the whole id, for whoever wants to say it
     assert wire.is_for(SPACE, plain)
     assert not wire.is_for(hashlib.sha256(b"another").digest(), plain)
 
@@ -210,10 +211,17 @@ def test_distances_count_back_from_what_the_writer_had_seen():
 def test_growth_adds_to_what_was_seen():
     assert wire.read_grown([0, 0, [0, 3, 17, 2]], 16, 5, {17: 3}) == [(0, 3), (17, 5)]
     for grown in ([], [0], [17, 2, 0, 3], [0, 1, 0, 1], [16, 1], [0, 0], [0, -1], [-1, 1], [0, 2**53], ["a", 1], {}, 1):
-        with pytest.raises(MalformedBytesError):
+        with pytest.raises(MalformedBytesError) as refused:
             wire.read_grown([0, 0, grown], 16, 5, {})
+        assert refused.value.facts == {"what": "ctx", "entry": "16.5"}
     with pytest.raises(MalformedBytesError):
         wire.read_grown([0, 0, [0, 3], [None], 1], 16, 5, {})
+    last = 2**53 - 1
+    assert wire.read_grown([0, 0, [0, last, last, 1]], 16, 5, {}) == [(0, last), (last, 1)]
+    for grown, seen in (([0, last], {0: 1}), ([last + 1, 1], {})):
+        with pytest.raises(MalformedBytesError) as refused:
+            wire.read_grown([0, 0, grown], 16, 5, seen)
+        assert refused.value.facts == {"what": "ctx", "entry": "16.5"}
 
 
 def test_a_ctx_may_tell_roots_of_logs_with_two_histories():
@@ -222,8 +230,9 @@ def test_a_ctx_may_tell_roots_of_logs_with_two_histories():
     assert wire.read_roots([0, 0, [0, 3, 17, 2]], 16, 5, grown) == {}
     assert wire.read_roots([0, 0, [0, 3, 17, 2], [None, root]], 16, 5, grown) == {17: root}
     for roots in ([], [None], [None, None], [root], [root, root, root], [root[1:], None], ["r", None], 7, None):
-        with pytest.raises(MalformedBytesError):
+        with pytest.raises(MalformedBytesError) as refused:
             wire.read_roots([0, 0, [0, 3, 17, 2], roots], 16, 5, grown)
+        assert refused.value.facts == {"what": "ctx", "entry": "16.5"}
 
 
 def test_entries_of_a_forked_log_are_told_by_their_index():

@@ -616,13 +616,14 @@ def test_an_invoice_is_accepted_once() -> None:
         ({"means": Means.IN_KIND}, "not-allowed-means"),
         ({"unit": "XYZ"}, "unknown-unit"),
         ({"tolerance_permille": 1001}, "bad-quantity"),
+        ({"tolerance_permille": 1000}, None),
     ],
 )
-def test_a_line_outside_the_terms(changes: dict[str, object], code: str) -> None:
+def test_a_line_outside_the_terms(changes: dict[str, object], code: str | None) -> None:
     story = Story(REQUEST)
     body = story.entry("O1").body
     bad = story.say(0, replace(body, serial=9, lines=(replace(body.lines[0], **changes),)), t=story.entry("O1").t)
-    assert [(f.code, f.entry) for f in story.findings] == [(code, bad.ref)]
+    assert [(f.code, f.entry) for f in story.findings] == ([(code, bad.ref)] if code else [])
 
 
 @pytest.mark.parametrize(

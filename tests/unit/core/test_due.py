@@ -161,6 +161,8 @@ def test_money_and_credit_are_shared_out_line_by_line() -> None:
     """The deliveries are worth 400 and 200, 600, and 300; money goes to the lines in their order."""
     billed = COUNTED + "2027-03-12 IN invoice I1 on A1 for E1 E2 E3\n"
     assert of_kind(billed, "settlement") == [(None, 60_000), (None, 60_000), (None, 30_000)]
+    dearer = billed + "2027-03-20 IN resolve S1 on E1: 1 adjusted 50.00\n2027-03-21 JP countersign on S1\n"
+    assert of_kind(dearer, "settlement") == [(None, 60_000), (None, 65_000), (None, 30_000)]  # the line's last bears it
     paid = billed + "2027-04-01 IN funds N1 on I1 700.00\n"
     assert of_kind(paid, "settlement") == [(None, 20_000), (None, 30_000), (None, 30_000)]
     credited = paid + "2027-04-03 IN credit N2 on I1: 2 250.00\n"

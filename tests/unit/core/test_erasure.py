@@ -430,7 +430,8 @@ def test_what_was_left_out_comes_back_from_whoever_has_it(first: str) -> None:
     bundles = {"left out": without_text(hq, base, of=(target, NOTE)), "whole": [*hq.news(), *base.news()]}
     late = Keeper({}, hq.space.genesis)
     late.take(bundles.pop(first))
-    assert (late.space.entry(target).body == Unreadable(1, None, "withheld")) is (first == "left out")
+    gone = (late.space.entry(target).body, late.space.entry(target).core_hash) == (Unreadable(1, None, "withheld"), b"")
+    assert gone is (first == "left out")
     assert late.space.withheld() == ({JP_HQ: 0} if first == "left out" else {})
     (other,) = bundles.values()
     late.take(other)
@@ -460,6 +461,26 @@ def test_what_came_back_is_what_was_committed_to_and_nothing_else() -> None:
     assert (filled.index, filled.core is None, filled.detail) == (NOTE.index, False, None)
     late.take(whole)
     assert late.space.withheld() == {}
+
+
+def test_words_that_nobody_can_check_are_not_taken_for_those_left_out() -> None:
+    """The leaf is the one held and its head is signed; only the salt that was left out could tell the lie."""
+    hq, base, _ = record_story()
+    talk(hq, base)
+    envelope = wire.read_envelope(hq.bundle({**hq.space.sizes(), JP_HQ: 0}))
+    body = hq.space.codec.unpack(envelope.codec, envelope.body)
+    (held,), at = wire.read_head(body)
+    *_, item = wire.Items(body, at, held.length, 0)
+    assert item.value[4] == {1: REMARK.decode()}
+    hq.write(JP_ADMIN, redact(EntryRef(JP_HQ, 1), DETAIL))  # so that the block is passed on as single salts
+    talk(hq, base)
+    late = Keeper({}, hq.space.genesis)
+    late.take(without_text(hq, base, of=(NOTE,)))
+    assert late.space.withheld() == {JP_HQ: 0}
+    lie = encode_trusted([*item.value[:4], {1: "Nothing was metered"}])
+    head, seal = wire.write_head([wire.Range(JP_HQ, NOTE.index, 1)]), late.space.checkpoint(JP_HQ).signature
+    admission = late.space.read(wire.write_envelope(hq.space.id, wire.Codec(), body=head + lie, raw=seal))
+    assert admission.fill == ()
 
 
 # ---- the fold

@@ -117,6 +117,24 @@ class Keeperlike:
         self.space = space
 
 
+def test_who_holds_nothing_gets_a_forked_admin_log_from_its_first_leaf():
+    hq, base, ship = open_books()
+    twin = Keeper(base.names, base.space.genesis)
+    twin.take([hq.bundle(), base.bundle()])
+    base.write(IN_ADMIN, grant("told to headquarters"))
+    twin.write(IN_ADMIN, grant("told to the ship"))
+    hq.take(base.news(hq.space.sizes()))
+    ship.take(twin.news(ship.space.sizes()))
+    head = ship.space.checkpoint(IN_ADMIN)
+    joined = ship.space.leaf_hashes(IN_ADMIN, head.size)
+    evidence = hq.space.prove_fork(IN_ADMIN, head, [joined[at : at + 32] for at in range(0, len(joined), 32)])
+    hq.write(JP_HQ, Draft(evidence))
+    late = Keeper({}, hq.space.genesis)
+    late.take(hq.news())
+    assert late.space.sizes() == hq.space.sizes()
+    assert meaning(late) == meaning(hq)
+
+
 def test_what_spoke_of_the_other_history_speaks_of_nothing():
     hq, base, ship, _ = told_apart()
     hq.write(JP_HQ, Draft(evidence_of(hq, ship)))

@@ -25,7 +25,7 @@ from tallystick.core import bundle as wire
 from tallystick.core import canonical, checkpoint, forks, merkle, signing
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.composing import SPLIT_ITEMS
-from tallystick.core.entries import Adopt, Decline, Draft, Grant, Note, Reason, Unreadable
+from tallystick.core.entries import Adopt, Decline, Draft, Grant, Kind, Note, Reason, Unreadable
 from tallystick.core.errors import (
     BadSignatureError,
     ForkError,
@@ -205,10 +205,12 @@ def test_questions_about_what_is_not_there():
         lambda: space.stored(EntryRef(JP_HQ, -1)),
         lambda: space.is_act(JP_HQ, 2),
         lambda: space.root(JP_HQ, 3),
+        lambda: space.root(JP_HQ, -1),
     ):
         with pytest.raises(LocalError, match="unknown-entry"):
             ask()
     assert (space.root(99, 0), space.known_by(99), space.last_time(99)) == (merkle.EMPTY_ROOT, {}, None)
+    assert [space.root_of(JP_HQ, n) for n in (-1, 0, 2, 3)] == [None, merkle.EMPTY_ROOT, space.root(JP_HQ, 2), None]
     assert [space.is_act(JP_HQ, n) for n in range(2)] == [False, True]
     assert (space.log_of(key("ship")), space.log_of(key("root-1")), space.log_of(bytes(32))) == (
         JP_SHIP,
@@ -261,6 +263,9 @@ def test_a_ctx_that_has_seen_what_we_do_not_hold_is_a_gap():
     with pytest.raises(GapError) as gap:
         hq.space.read(early)
     assert (gap.value.facts["log"], gap.value.facts["needed"]) == (JP_SHIP, 2)
+    forks_of_nothing = [[0, START, [JP_SHIP, 2]], [int(Kind.FORK), 0, None], [int(Kind.FORK), 0, None, [1]]]
+    with pytest.raises(GapError):  # what waits is looked through for news of a fork
+        hq.space.read(forged([(IN_BASE, 0, forks_of_nothing)]))
     hq.take([ship.bundle(hq.space.sizes()), early])
     assert hq.space.sizes() == base.space.sizes()
 
@@ -464,6 +469,8 @@ def test_a_segment_beyond_the_limit_is_refused():
     _, base, _ = open_books()
     with pytest.raises(TooLargeError, match="segment"):
         base.space.read(forged([(JP_HQ, 0, [[21, 0, None, [b"x" * 140_000]]])]))
+    with pytest.raises(BadSignatureError):  # of two segments, each may be that long: only the signature is wrong
+        base.space.read(forged([(JP_HQ, 0, [[21, 0, None, [b"x" * 100_000], {1: "y" * 100_000}]])]))
 
 
 # ---- forks
@@ -486,6 +493,7 @@ def test_a_fork_is_shown_by_two_notes(ours, theirs):
     assert state(base.space) == before
     evidence = fork.value.evidence
     assert (fork.value.facts["log"], fork.value.facts["entry"]) == (JP_HQ, "16.2")
+    assert (fork.value.facts["note_held"], fork.value.facts["note_other"]) == (evidence.note_a, evidence.note_b)
     assert (evidence.log, evidence.index) == (JP_HQ, 2)
     origin = base.space.origin(JP_HQ)
     held, other = (checkpoint.read_note(note, origin, key("hq")) for note in (evidence.note_a, evidence.note_b))
@@ -544,6 +552,7 @@ def test_nothing_new_is_nothing():
     hq, base, _ = open_books()
     assert hq.space.compose(base.space.sizes(), hq.sign) is None
     assert hq.news(base.space.sizes()) == []
+    assert hq.space.compose({}, hq.sign) == hq.bundle()
 
 
 def test_large_news_comes_in_parts_that_can_be_taken_one_by_one():
@@ -713,6 +722,16 @@ def test_verifying_names_what_is_wrong():
     first = StoredLeaf(JP_ADMIN, 0, leaves[4].leaf, None, None, None)
     with pytest.raises(MalformedBytesError, match="first leaf"):
         restore([first, *leaves[1:]])
+
+
+def test_an_audit_names_a_head_that_does_not_fit_what_is_stored():
+    hq, base, _ = record_story()
+    leaves, keys, _ = saved(hq.space)
+    heads = signed_heads(hq, base)
+    space, faults = Space.audit(hq.space.genesis, leaves, keys, heads)
+    assert (state(space)[0], faults) == (hq.space.sizes(), [])
+    _, faults = Space.audit(hq.space.genesis, leaves, keys, {**heads, JP_HQ: heads[JP_HQ]._replace(root=bytes(32))})
+    assert [(type(fault), fault.facts["log"]) for fault in faults] == [(BadSignatureError, JP_HQ)]
 
 
 def test_a_million_entries_would_not_be_wasted():
