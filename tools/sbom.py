@@ -183,7 +183,7 @@ def bill() -> Bom:
 def _part(pin: Pin, scope: ComponentScope) -> Component:
     files = ExternalReference(
         type=ExternalReferenceType.DISTRIBUTION,
-        url=XsUri(f"https://pypi.org/project/{pin.name}/{pin.version}/#files"),
+        url=XsUri(str(pin.purl)),  # where it comes from is the installer's to say
         comment="SHA-256 of every file that may be installed, one of them on each platform",
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in pin.hashes],
     )
