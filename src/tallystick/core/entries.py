@@ -684,8 +684,8 @@ def _converters(hint: Any, limit: Between | None = None) -> tuple[_Convert, _Con
     """Return (to plain, from plain) for one annotation."""
     origin = get_origin(hint)
     if origin is Annotated:
-        base, *notes = get_args(hint)
-        return _converters(base, next((n for n in notes if isinstance(n, Between)), None))
+        base, limit, *_ = get_args(hint)  # how far it goes stands first
+        return _converters(base, limit)
     if origin in (Union, types.UnionType):
         (inner,) = (a for a in get_args(hint) if a is not type(None))
         to_plain, from_plain = _converters(inner)
@@ -716,7 +716,8 @@ def _converters(hint: Any, limit: Between | None = None) -> tuple[_Convert, _Con
 
         return int, read_enum
     if hint is int:
-        low, high = (limit.low, limit.high) if limit else (-BIG, BIG)
+        assert limit is not None  # every number says how far it goes
+        low, high = limit.low, limit.high
 
         def read_int(v: Any) -> int:
             if type(v) is not int or not low <= v <= high:

@@ -180,6 +180,10 @@ def test_the_values_of_a_large_body_are_counted():
     assert len(list(Items(data * 2, 0, 2, 40))) == 2
     with pytest.raises(TooLargeError):
         list(Items(data * 3, 0, 3, 40))
+    values = canonical.check_plain([9, 0, None, [0] * 10])
+    assert len(list(Items(data * 2, 0, 2, 2 * values + 1))) == 2
+    with pytest.raises(TooLargeError):  # none left is none: 0 would say that they are not counted
+        list(Items(data * 2, 0, 2, 2 * values))
 
 
 @pytest.mark.parametrize("back", [None, (16, 0), (17, 300)])
@@ -229,6 +233,8 @@ def test_a_ctx_may_tell_roots_of_logs_with_two_histories():
     root = b"r" * 32
     assert wire.read_roots([0, 0, [0, 3, 17, 2]], 16, 5, grown) == {}
     assert wire.read_roots([0, 0, [0, 3, 17, 2], [None, root]], 16, 5, grown) == {17: root}
+    assert canonical.decode(wire.write_ctx(60, [(0, 3), (17, 2)], [None, root])) == [0, 60, [0, 3, 17, 2], [None, root]]
+    assert canonical.decode(wire.write_ctx(60, [(0, 3)], [None])) == [0, 60, [0, 3]]
     for roots in ([], [None], [None, None], [root], [root, root, root], [root[1:], None], ["r", None], 7, None):
         with pytest.raises(MalformedBytesError) as refused:
             wire.read_roots([0, 0, [0, 3, 17, 2], roots], 16, 5, grown)

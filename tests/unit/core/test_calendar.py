@@ -23,6 +23,8 @@ def test_a_day_counts_from_1970():
     assert day(dt.date(2000, 3, 1)) == 11_017
     assert date_of(-1) == dt.date(1969, 12, 31)
     assert parse_day("2169-12-31") == 73_048
+    for end in (dt.date.min, dt.date.max):
+        assert date_of(day(end)) == end
 
 
 @pytest.mark.parametrize(

@@ -304,6 +304,23 @@ def test_a_dispute_resolved_for_less_is_credited_though_more_is_unbilled() -> No
     )
 
 
+def test_what_was_paid_in_full_and_then_resolved_for_less_is_not_settled_before_the_credit() -> None:
+    Story(
+        RECEIVED
+        + """
+2027-03-06 IN invoice I1 on A1 for E1 number INV-1: 1 1000.00
+2027-03-07 IN funds N1 on I1 1000.00
+-> O1 settled
+2027-03-08 IN resolve S1 on E1: 1 adjusted -40.00
+2027-03-09 JP countersign on S1
+-> O1 line 1 credit_due=4000
+-> O1 fulfilled
+2027-03-10 IN credit C1 on I1: 1 40.00
+-> O1 line 1 credit_due=0
+"""
+    )
+
+
 def test_after_something_was_taken_back_other_documents_can_still_be_corrected() -> None:
     Story(
         BILLED

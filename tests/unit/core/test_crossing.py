@@ -569,6 +569,11 @@ def test_cancelling_twice_or_too_late_changes_nothing() -> None:
     )
 
 
+def test_a_line_of_which_one_delivery_waits_for_its_receipt_is_received_in_part() -> None:
+    part = AGREED + "2027-03-05 IN deliver D1 on A1: 1 40\n2027-03-05 JP receive E1 on D1\n"
+    Story(part + "2027-03-06 IN deliver D2 on A1: 1 60\n-> O1 line 1 fulfilment=part-received")
+
+
 def test_a_replaced_offer_cannot_be_withdrawn() -> None:
     Story(
         REQUEST

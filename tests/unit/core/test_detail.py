@@ -15,6 +15,9 @@ def test_what_is_said_is_read_again_from_its_bytes():
     read = canonical.decode(canonical.encode(detail))
     assert remark_of(read) == "Metered at the pier."
     assert attachments_of(read) == (NOTE, SCAN)
+    assert read == {1: "Metered at the pier.", 2: "en", 3: [[one.name, one.size, one.sha256] for one in (NOTE, SCAN)]}
+    most = Attachment("a" * 200, 2**53 - 1, bytes(32))
+    assert attachments_of(detail_of(attachments=[most] * 32)) == (most,) * 32
 
 
 def test_nothing_to_say_is_no_segment():
@@ -42,7 +45,7 @@ def test_too_many_are_refused():
     assert len(attachments_of(detail_of(attachments=[NOTE] * ATTACHMENTS_MAX))) == ATTACHMENTS_MAX
     with pytest.raises(LocalError) as refused:
         detail_of(attachments=[NOTE] * (ATTACHMENTS_MAX + 1))
-    assert refused.value.code == "too-many-attachments"
+    assert (refused.value.code, refused.value.facts) == ("too-many-attachments", {"limit": 32})
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.cast import staffed
 from tests.golden import vector_orders
 
-from tallystick.core.entries import BIG, TEXT_MAX, Entry, Kind, Unreadable, from_array, to_array
+from tallystick.core.entries import BIG, TEXT_MAX, Duty, Entry, Kind, Reason, Unreadable, from_array, to_array
 
 BODIES: dict[int, Entry] = {
     entry.kind: entry for entries in (staffed().entries, *vector_orders()) for entry in reversed(entries)
@@ -54,3 +55,17 @@ def test_nothing_is_read_that_is_of_another_sort_or_beyond_its_limit(kind: int) 
                 assert (read.kind, bool(read.why)) == (kind, True)
         for huge in (BIG + 1, -BIG - 1, "x" * 2_000, 1.5):
             assert isinstance(from_array(kind, changed(array, at, lambda _, huge=huge: huge)), Unreadable), (at, huge)
+
+
+def test_the_numbers_of_what_is_said_never_change() -> None:
+    """They are on the wire and under signatures: a new one is added at the end of its range."""
+    assert [*map(int, Kind)] == [*range(1, 24), *range(64, 70)]
+    assert [*map(int, Reason)] == [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16, 17, 20]
+    assert [*map(int, Duty)] == [*range(1, 13)]
+    assert (Kind.REQUEST, Kind.NOTE, Kind.GRANT, Kind.ATTEST) == (1, 21, 65, 69)
+
+
+def test_a_name_has_a_letter_or_more() -> None:
+    order = BODIES[Kind.ORDER].body
+    for name, read in (("x", True), ("", False)):
+        assert isinstance(from_array(Kind.ORDER, to_array(replace(order, bill_to=name))), Unreadable) is not read

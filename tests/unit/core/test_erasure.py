@@ -10,9 +10,10 @@ from random import Random
 import pytest
 from tests.cast import GENESIS, IN, JP, at, writer_of
 from tests.golden import record_story
-from tests.keepers import IN_ADMIN, IN_BASE, JP_ADMIN, JP_HQ, JP_SHIP, Keeper, note, open_books
+from tests.keepers import IN_ADMIN, IN_BASE, JP_ADMIN, JP_HQ, JP_SHIP, START, Keeper, note, open_books
 from tests.scenario import Story
 from tests.unit.core.test_forks import evidence_of, meaning, settle, told_apart
+from tests.unit.core.test_space import signed
 
 from tallystick.core import bundle as wire
 from tallystick.core.canonical import encode, encode_trusted
@@ -481,6 +482,35 @@ def test_words_that_nobody_can_check_are_not_taken_for_those_left_out() -> None:
     head, seal = wire.write_head([wire.Range(JP_HQ, NOTE.index, 1)]), late.space.checkpoint(JP_HQ).signature
     admission = late.space.read(wire.write_envelope(hq.space.id, wire.Codec(), body=head + lie, raw=seal))
     assert admission.fill == ()
+
+
+def test_a_key_that_was_taken_apart_does_not_come_back_with_older_news() -> None:
+    hq, base, _ = record_story()
+    talk(hq, base)
+    office = Keeper({JP_ADMIN: "root-0"}, hq.space.genesis)
+    office.take(hq.news())
+    office.write(JP_ADMIN, redact(NOTE, DETAIL))
+    base.take(office.news(base.space.sizes()))
+    hq.write(JP_HQ, note("has not heard of it"))
+    before = hq.bundle({**hq.space.sizes(), JP_HQ: 0})  # with the key of the block
+    assert hq.epoch_key(JP_HQ, 0) not in everything(base)
+    base.take(before)
+    assert base.space.size(JP_HQ) == hq.space.size(JP_HQ)
+    assert hq.epoch_key(JP_HQ, 0) not in everything(base)
+    assert REMARK not in everything(base)
+
+
+def test_a_wish_that_cannot_be_read_erases_nothing_and_stops_nobody() -> None:
+    hq, base, _ = open_books()
+    hq.write(JP_HQ, note("to go"))
+    base.take(hq.news(base.space.sizes()))
+    hq.write(JP_ADMIN, redact(EntryRef(JP_HQ, 1), DETAIL))
+    base.take(hq.news(base.space.sizes()))
+    unreadable = [int(Kind.REDACT), 0, None, [1]]
+    late = Keeper({}, hq.space.genesis)
+    late.take([*hq.news(), *base.news()])
+    (admission,) = late.take(signed(base, IN_BASE, [[0, START, [JP_ADMIN, 4, IN_ADMIN, 2]], unreadable]))
+    assert (admission.erase, type(admission.entries[0].body)) == ((), Unreadable)
 
 
 # ---- the fold

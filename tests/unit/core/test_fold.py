@@ -27,6 +27,7 @@ from tallystick.core.findings import FINDINGS, Finding, Weight
 from tallystick.core.fold import Fold, Trial, fold
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
+from tallystick.core.views import plain
 
 REQUEST = '2027-03-01 JP request O1 of IN: 1 FOOD 100 KGM "fresh provisions"\n'
 OFFER = "2027-03-02 IN offer F1 on O1 INR until 2027-04-30: 1 100 @ 10.00\n"
@@ -433,3 +434,7 @@ def test_officers_with_ceilings_are_judged_on_odd_documents_too() -> None:
         limits=limits,
     )
     assert story.record.digest == fold(GENESIS, story.entries).digest
+
+
+def test_a_number_beyond_what_is_exact_everywhere_is_told_as_text() -> None:
+    assert plain((2**53 - 1, -(2**53) + 1, 2**60, -(2**60))) == [2**53 - 1, -(2**53) + 1, str(2**60), str(-(2**60))]

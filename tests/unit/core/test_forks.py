@@ -22,7 +22,7 @@ from tests.keepers import (
 )
 
 from tallystick.core import bundle as wire
-from tallystick.core import checkpoint, forks, signing
+from tallystick.core import checkpoint, composing, forks, signing
 from tallystick.core.entries import Draft, Fork
 from tallystick.core.errors import BadSignatureError, ForkError, GapError, LocalError
 from tallystick.core.fold import Fold
@@ -133,6 +133,27 @@ def test_who_holds_nothing_gets_a_forked_admin_log_from_its_first_leaf():
     late.take(hq.news())
     assert late.space.sizes() == hq.space.sizes()
     assert meaning(late) == meaning(hq)
+
+
+@pytest.mark.parametrize("most", [1, 3, 8])
+def test_news_of_a_fork_in_many_parts_begins_with_its_evidence(monkeypatch, most):
+    hq, base, ship, _ = told_apart()
+    base.take(hq.news(base.space.sizes()))
+    base.acknowledge(IN_BASE)  # who reports the fork holds this, and had seen nothing to acknowledge
+    hq.take(base.news(hq.space.sizes()))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
+    settle(hq, ship, base)
+    ship.write(JP_SHIP, *[note(f"after it {n}") for n in range(9)])
+    monkeypatch.setattr(composing, "SPLIT_ITEMS", most)
+    for teller in (hq, base):
+        teller.take(ship.news(teller.space.sizes()))
+        parts = teller.news()
+        assert len(parts) > 1
+        late = Keeper({}, hq.space.genesis)
+        taken = [late.take(part)[0] for part in parts]
+        assert set(taken[0].cuts) == {IN_BASE}
+        assert sum(len(admission.leaves) for admission in taken) == sum(teller.space.sizes().values())
+        assert meaning(late) == meaning(teller)
 
 
 def test_what_spoke_of_the_other_history_speaks_of_nothing():

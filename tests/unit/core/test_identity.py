@@ -11,7 +11,9 @@ def test_a_name_is_read_back():
     assert EntryRef.parse("0.0") == EntryRef(0, 0)
 
 
-@pytest.mark.parametrize("text", ["", "17", "17.", ".204", "17.2.4", "-17.2", "17.-2", "a.2", "17.b", "17 .2", "１.2"])
+@pytest.mark.parametrize(
+    "text", ["", "17", "17.", ".204", "17.2.4", "-17.2", "17.-2", "a.2", "17.b", "17 .2", "１.2", "1.２"]
+)
 def test_what_is_no_name_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 (its text is the very text)
         EntryRef.parse(text)

@@ -22,7 +22,7 @@ from tests.keepers import (
 )
 
 from tallystick.core import bundle as wire
-from tallystick.core import canonical, checkpoint, forks, merkle, signing
+from tallystick.core import canonical, checkpoint, composing, forks, merkle, signing
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.composing import SPLIT_ITEMS
 from tallystick.core.entries import Adopt, Decline, Draft, Grant, Kind, Note, Reason, Unreadable
@@ -91,8 +91,14 @@ def test_staging_changes_nothing_until_it_is_applied():
     assert state(hq.space) == before
     assert admission.before == {JP_HQ: 0}
     assert [leaf.index for leaf in admission.leaves] == [0, 1]  # a ctx goes first: India's admin log is news
-    hq.space.apply(admission)
+    sealed = hq.space.seal(admission, hq.sign)
+    text = checkpoint.text(hq.space.origin(JP_HQ), 2, sealed.checkpoints[JP_HQ].root)
+    assert signing.verify(key("hq"), text, sealed.checkpoints[JP_HQ].signature)
+    assert hq.space.seal(sealed, lambda _log, _text: None) == sealed
+    hq.space.apply(sealed)
     assert hq.space.sizes()[JP_HQ] == 2
+    assert hq.space.checkpoint(JP_HQ) == sealed.checkpoints[JP_HQ]
+    assert hq.write(JP_HQ, note("of the first leaf", EntryRef(JP_ADMIN, 0)))
     bundle, before = hq.bundle(base.space.sizes()), state(base.space)
     base.space.read(bundle)
     assert state(base.space) == before
@@ -102,6 +108,11 @@ def test_an_admission_made_elsewhere_is_applied_all_the_same():
     hq, base, _ = open_books()
     hq.write(JP_HQ, note("x"), note("y"))
     admission = base.space.read(hq.bundle(base.space.sizes()))
+    twin = Keeper({}, hq.space.genesis)
+    twin.take([hq.bundle({JP_HQ: 9}), base.bundle()])
+    twin.space.apply(admission)  # it staged nothing itself
+    assert state(twin.space)[:2] == state(hq.space)[:2]
+    assert base.space.read(base.bundle({})).before == {}  # what comes last is news of nothing
     base.space.apply(replace(admission))
     assert state(base.space)[0] == state(hq.space)[0]
     assert base.space.root(JP_HQ, 3) == hq.space.root(JP_HQ, 3)
@@ -145,6 +156,50 @@ def test_entries_carry_what_their_writer_had_seen():
     assert base.space.entry(EntryRef(16, 4)).seen is base.space.entry(EntryRef(16, 3)).seen
     assert (request.detail, delivery.detail) == ({1: "Berth 4 if free"}, None)
     assert request.core_hash == hashlib.sha256(hq.space.stored(request.ref).core).digest()
+
+
+def test_what_a_writer_had_seen_stays_seen_when_it_sees_more():
+    hq, base, ship = open_books()
+    ship.write(JP_SHIP, note("from sea"))
+    hq.take(ship.bundle(hq.space.sizes()))
+    hq.write(JP_HQ, note("heard", EntryRef(JP_SHIP, 1)))
+    base.write(IN_BASE, note("from the base"))
+    hq.take(base.news(hq.space.sizes()))
+    for _ in range(2):  # no ctx goes before the second
+        (entry,) = hq.write(JP_HQ, note("heard both")).entries
+        assert entry.seen == {JP_ADMIN: 3, IN_ADMIN: 2, JP_SHIP: 2, IN_BASE: 2}
+        assert hq.space.entry(entry.ref) == entry
+
+
+def test_what_was_seen_through_another_log_is_seen_whether_its_writer_says_so_or_not():
+    hq, base, ship = open_books()
+    ship.acknowledge(JP_SHIP)
+    base.take(ship.news(base.space.sizes()))
+    base.write(IN_BASE, note("I hold one leaf of the ship's"))
+    hq.take([*ship.news(hq.space.sizes()), *base.news(hq.space.sizes())])
+    assert base.space.entry(EntryRef(IN_BASE, 1)).seen[JP_SHIP] == 1
+    late = Keeper({}, hq.space.genesis)
+    late.take(hq.news())
+    late.take(signed(hq, JP_HQ, [[0, START, [JP_ADMIN, 3, IN_ADMIN, 2, IN_BASE, 2]], [21, 0, None, [1]]]))
+    assert late.space.entry(EntryRef(JP_HQ, 1)).seen == {JP_ADMIN: 3, IN_ADMIN: 2, JP_SHIP: 1, IN_BASE: 2}
+    assert Space.audit(base.space.genesis, *saved(base.space))[1] == []
+
+
+def test_an_admin_log_acknowledges_like_any_other():
+    hq, base, _ = open_books()
+    base.write(IN_BASE, note("news"))
+    hq.take(base.news(hq.space.sizes()))
+    assert hq.acknowledge(JP_ADMIN)
+    assert hq.space.known_by(JP_ADMIN)[IN_BASE] == 2
+    assert not Keeper({IN_ADMIN: "root-1"}, hq.space.genesis).acknowledge(IN_ADMIN)
+
+
+def test_what_stays_of_a_log_keeps_the_keys_of_its_own_blocks_only():
+    hq, _, _ = open_books()
+    hq.write(JP_HQ, *[note() for _ in range(300)])
+    log = hq.space.logs[JP_HQ]
+    kept = {size: set(log.shortened(size).epoch_keys) for size in (1, 2, 256, 257, 301)}
+    assert kept == {1: set(), 2: {0}, 256: {0}, 257: {0, 1}, 301: {0, 1}}
 
 
 def test_times_are_cut_to_minutes():
@@ -289,6 +344,12 @@ def test_a_bundle_for_another_agreement():
         other.space.read(hq.bundle())
 
 
+def test_a_writer_whose_grant_has_not_come_is_a_gap_in_the_admin_log():
+    with pytest.raises(GapError) as gap:
+        Space(genesis()).read(forged([(JP_HQ, 0, [[21, 60, None, [1]]])]))
+    assert (gap.value.facts["log"], gap.value.facts["needed"]) == (JP_ADMIN, 2)
+
+
 def test_strangers_are_refused_before_any_work():
     hq, base, _ = open_books()
     for log in (log_id(0, 2), log_id(0, 15), log_id(5, 9)):
@@ -431,9 +492,7 @@ def test_a_body_that_does_not_fit_is_kept_as_unreadable():
 def signed(writer: Keeper, log: int, items: list, *, begin: int = 0) -> bytes:
     """A bundle of arbitrary items at the end of an own log, validly signed: what a hostile writer can make."""
     probe = Keeper({}, writer.space.genesis)
-    admins = {number: size for number, size in writer.space.sizes().items() if number < 16}
-    probe.take(writer.space.compose_all({n: 0 if n < 16 else s for n, s in writer.space.sizes().items()}, writer.sign))
-    assert probe.space.sizes() == admins or begin
+    probe.take(writer.space.compose_all({log: writer.space.size(log)}, writer.sign))
     if begin:
         probe.take(writer.space.compose_all(probe.space.sizes(), writer.sign))
     try:
@@ -457,6 +516,7 @@ def test_officers_signatures_travel_and_are_committed_to():
     ]
     base.take(signed(hq, JP_HQ, items))
     assert base.space.stored(EntryRef(JP_HQ, 1)).auth == b"an officer's COSE_Sign1"
+    assert base.space.entry(EntryRef(JP_HQ, 1)).auth == b"an officer's COSE_Sign1"
     assert base.space.entry(EntryRef(JP_HQ, 2)).detail == {1: "with words"}
     other = Keeper({}, hq.space.genesis)
     other.take(base.bundle())
@@ -553,6 +613,14 @@ def test_nothing_new_is_nothing():
     assert hq.space.compose(base.space.sizes(), hq.sign) is None
     assert hq.news(base.space.sizes()) == []
     assert hq.space.compose({}, hq.sign) == hq.bundle()
+
+
+def test_a_part_has_as_many_items_as_it_may(monkeypatch):
+    hq, base, _ = open_books()
+    hq.write(JP_HQ, *[note() for _ in range(20)])
+    monkeypatch.setattr(composing, "SPLIT_ITEMS", 4)
+    taken = base.take(hq.news(base.space.sizes()))
+    assert [len(admission.leaves) for admission in taken] == [4, 4, 4, 4, 4, 1]
 
 
 def test_large_news_comes_in_parts_that_can_be_taken_one_by_one():
@@ -730,8 +798,15 @@ def test_an_audit_names_a_head_that_does_not_fit_what_is_stored():
     heads = signed_heads(hq, base)
     space, faults = Space.audit(hq.space.genesis, leaves, keys, heads)
     assert (state(space)[0], faults) == (hq.space.sizes(), [])
-    _, faults = Space.audit(hq.space.genesis, leaves, keys, {**heads, JP_HQ: heads[JP_HQ]._replace(root=bytes(32))})
-    assert [(type(fault), fault.facts["log"]) for fault in faults] == [(BadSignatureError, JP_HQ)]
+    head = heads[JP_HQ]
+    for wrong in (head._replace(root=bytes(32)), head._replace(size=99), head._replace(signature=bytes(64))):
+        _, faults = Space.audit(hq.space.genesis, leaves, keys, {**heads, JP_HQ: wrong})
+        assert [(type(fault), fault.facts["log"]) for fault in faults] == [(BadSignatureError, JP_HQ)]
+    at = next(n for n, leaf in enumerate(leaves) if leaf[:2] == (JP_HQ, 1))
+    changed = leaves[at]._replace(core=leaves[at].core[:-1] + b"x")
+    space, faults = Space.audit(hq.space.genesis, [*leaves[:at], changed, *leaves[at + 1 :]], keys, heads)
+    assert [fault.facts["entry"] for fault in faults] == ["16.1"]
+    assert (space.sizes(), space.stored(EntryRef(JP_HQ, 1)).core) == (hq.space.sizes(), None)
 
 
 def test_a_million_entries_would_not_be_wasted():
