@@ -25,6 +25,7 @@ def test_a_day_counts_from_1970():
     assert parse_day("2169-12-31") == 73_048
     for end in (dt.date.min, dt.date.max):
         assert date_of(day(end)) == end
+        assert add_months(day(end), 0) == day(end)
 
 
 @pytest.mark.parametrize(

@@ -433,9 +433,9 @@ def test_an_untrained_officer_is_told_where_the_terms_ask_for_training() -> None
     limits = {(JP, Duty.ORDERING): {"trained_on": parse_day("2027-03-03")}}
     assert told(Story(REQUEST + OFFER + ORDER, genesis=genesis, limits=limits)) == []
     assert told(Story(REQUEST + OFFER + ORDER)) == []  # these terms do not ask
-    asks_for_more = genesis_of(terms_with(training=(Duty.ORDERING, Duty.RECEIVING, Duty.BILLING)))
-    limits = {(JP, Duty.REQUESTER): {"duties": (Duty.REQUESTER, Duty.RECEIVING)}}  # who asks needs no training for it
-    assert told(Story(REQUEST, genesis=asks_for_more, limits=limits)) == []
+    only_for_fuel = genesis_of(terms_with(training=(Duty.INSPECTOR,)))  # who also inspects orders without it
+    limits = {(JP, Duty.ORDERING): {"duties": (Duty.ORDERING, Duty.INSPECTOR)}}
+    assert told(Story(REQUEST + OFFER + ORDER, genesis=only_for_fuel, limits=limits)) == []
 
 
 def test_a_revocation_that_vouches_for_another_history_is_told() -> None:
