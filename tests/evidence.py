@@ -21,9 +21,10 @@ from tallystick.app.verify_evidence import check
 from tallystick.cli.demo.director import Director
 from tallystick.core import canonical, checkpoint, merkle
 from tallystick.core.checkpoint import Checkpoint
-from tallystick.core.detail import Attachment, detail_of
+from tallystick.core.detail import Attachment, Detail
 from tallystick.core.entries import Draft, Kind, Note, Reason, Segment, to_array
 from tallystick.core.errors import RemoteError
+from tallystick.core.identity import EntryRef
 from tallystick.core.log import CORE_TAG, CTX, commitment
 from tallystick.core.views import digest_of
 
@@ -42,6 +43,22 @@ def s1() -> S1:
 def s1_evidence(party: str = "JP", *, whole: bool = False) -> bytes:
     story = s1()
     return prove.prove(story.director.desk(party), story.refs["request"], whole=whole)
+
+
+def with_detail(folder: Path, detail: Detail) -> tuple[bytes, EntryRef]:
+    """Return the evidence of an order with a note beside which ``detail`` stands, and the note."""
+    director = paired(folder, stores=MEMORY)
+    receipt = received(director, delivered(director, agreed(director)))
+    japan = director.desk("JP")
+    by = japan.space.entry(receipt).body.who
+    note = write.sign(japan, Draft(Note(by), obj=receipt, detail=detail)).ref
+    director.exchange()
+    return only_evidence(japan), note
+
+
+def attached(name: str, data: bytes) -> Attachment:
+    """Return what stands in the record of a file."""
+    return Attachment(name, len(data), sha256(data).digest())
 
 
 def changed(data: bytes, change: Callable[[Any], Any]) -> bytes:
@@ -74,18 +91,6 @@ def after_an_erasure(folder: Path) -> bytes:
 
 def after_a_correction(folder: Path) -> bytes:
     return only_evidence(corrected(folder).desk("IN"))
-
-
-def with_an_attachment(folder: Path, name: str, data: bytes) -> bytes:
-    """Return the evidence of an order with a note that names a file."""
-    director = paired(folder, stores=MEMORY)
-    receipt = received(director, delivered(director, agreed(director)))
-    japan = director.desk("JP")
-    file = Attachment(name, len(data), sha256(data).digest())
-    note = Note(japan.space.entry(receipt).body.who)
-    write.sign(japan, Draft(note, obj=receipt, detail=detail_of("As handed over", attachments=[file])))
-    director.exchange()
-    return only_evidence(japan)
 
 
 def corrected(folder: Path) -> Director:

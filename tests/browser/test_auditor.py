@@ -11,16 +11,18 @@ import pyrage
 import pytest
 import zstandard
 from tests.browser.stage import hindrances
+from tests.cast import terms_with
 from tests.evidence import (
     after_a_correction,
     after_a_fork,
     after_an_erasure,
+    attached,
     changed,
     forked_desk,
     leaf_of,
     s1,
     s1_evidence,
-    with_an_attachment,
+    with_detail,
 )
 from tests.fuzz.bombs import BOMBS
 from tests.needs import needs_chromium
@@ -28,11 +30,11 @@ from tests.nodes import agreed, delivered, paired, received
 from tests.unit.app import test_evidence as variants
 from tools import auditor
 
-from tallystick.app import exchange, prove, redact, write
+from tallystick.app import exchange, pairing, prove, redact, write
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical, fuel, signing
 from tallystick.core.detail import Attachment, detail_of
-from tallystick.core.entries import BODIES, Draft, Duty, Kind, Note, Reason, Segment, to_array
+from tallystick.core.entries import BODIES, Duty, Kind, Reason, Segment, to_array
 from tallystick.core.orders import DUTY_SIDES, LIFE, Side
 from tallystick.core.quantity import CURRENCIES, UNITS
 from tallystick.core.warrants import EXCLUSIONS
@@ -175,11 +177,10 @@ def test_findings_are_shown_at_the_act_they_are_about(page, tmp_path):
 
 
 def test_a_file_that_an_act_names_is_compared(page, tmp_path):
-    data = with_an_attachment(tmp_path, "delivery note.pdf", b"forty tonnes")
-    (act,) = [act for act in check(data).acts if act.attachments]
+    data, note = with_detail(tmp_path, detail_of(attachments=[attached("delivery note.pdf", b"forty tonnes")]))
     judged(page, data)
     assert "Attached: delivery note.pdf, 12 bytes" in page.inner_text(".timeline")
-    for content, told in ((b"forty tonnes", f"byte for byte, the file that {act.ref} names"), (b"fifty", "is none of")):
+    for content, told in ((b"forty tonnes", f"byte for byte, the file that {note} names"), (b"fifty", "is none of")):
         page.set_input_files("#file", [file("scan.pdf", content)])
         page.wait_for_selector(f"#state:has-text('{told}')")
     assert page.inner_text("#verdict") == "HOLDS"
@@ -265,16 +266,24 @@ def test_what_was_erased_is_told_and_what_is_read_instead(page, tmp_path):
 
 
 def test_attached_files_are_told_by_name_size_and_hash(page, tmp_path):
-    director = paired(tmp_path)
-    delivery = delivered(director, agreed(director))
-    desk, by = director.desk("IN"), director.grants["IN", "patel"]
     said = detail_of("As signed.", attachments=[Attachment("受領書 & <b>.pdf", 48_213, bytes(range(32)))])
     said = {**said, 3: [*said[3], ["odd", -1, bytes(32)], ["run\u202efdp", 1, bytes(32)], 7]}
-    write.sign(desk, Draft(Note(by), obj=delivery, detail=said))
-    verdict, _ = judged(page, prove.prove(desk, desk.record.subject_of(delivery)))
+    verdict, _ = judged(page, with_detail(tmp_path, said)[0])
     assert verdict == "holds"
     told = f"Attached: 受領書 & <b>.pdf, 48213 bytes, SHA-256 {bytes(range(32)).hex()}"
     assert [text for text in page.locator(".timeline .who").all_inner_texts() if "Attached" in text] == [told]
+
+
+def test_who_asked_without_the_training_that_the_terms_want_is_told(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(pairing, "PROFILES", {"JPIN": terms_with(training=(Duty.REQUESTER, Duty.ORDERING))})
+    monkeypatch.setattr("tallystick.cli.demo.director.TRAINED_ON", None)
+    director = paired(tmp_path)
+    agreed(director)
+    desk = director.desk("JP")
+    (order_id,) = desk.record.orders
+    data = prove.prove(desk, order_id)
+    assert [finding.code for finding in check(data).findings] == ["not-trained", "not-trained"]
+    assert judged(page, data)[0] == "holds"
 
 
 def test_a_courier_file_needs_the_agreement(page):

@@ -6,22 +6,20 @@ import os
 import re
 import shutil
 import subprocess
-from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
 import pyrage
 import pytest
-from tests.evidence import s1, s1_evidence
+from tests.evidence import attached, s1, s1_evidence, with_detail
 from tests.keepers import IN_BASE, JP_HQ
 from tests.needs import needs_age, needs_go, needs_openssl
-from tests.nodes import agreed, delivered, paired
 from tests.unit.core.test_forks import evidence_of, told_apart
 
-from tallystick.app import exchange, prove, write
+from tallystick.app import exchange
 from tallystick.app.unpack import forks, unpack
-from tallystick.core.detail import Attachment, detail_of
-from tallystick.core.entries import Draft, Note
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import Draft
 
 pytestmark = [needs_openssl, needs_go, needs_age]
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "verify-without-tallystick.md").read_text(encoding="utf-8")
@@ -35,14 +33,19 @@ FORK = "Two histories of one log"
 ATTACHED = "An attached file"
 
 
+def written(files, folder):
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
     """The evidence of an order as plain files, with the checker beside them and a courier file."""
     folder = tmp_path_factory.mktemp("guide") / "the-order"
-    for name, data in unpack(s1_evidence()).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    written(unpack(s1_evidence()), folder)
     identity = pyrage.x25519.Identity.generate()
     (folder / "age.key").write_text(f"{identity}\n")
     bundles = b"".join(exchange.news_for(s1().director.desk("JP"), {}))
@@ -61,12 +64,7 @@ def fork(unpacked):
     """The evidence of a log with two histories as plain files."""
     hq, _base, ship, _twin = told_apart()
     hq.write(JP_HQ, Draft(evidence_of(hq, ship)))
-    folder = unpacked.parent / "the-forks"
-    for name, data in forks(SimpleNamespace(space=hq.space)).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder
+    return written(forks(SimpleNamespace(space=hq.space)), unpacked.parent / "the-forks")
 
 
 def _path():
@@ -97,16 +95,9 @@ def test_the_foreign_checker_tells_what_it_saw(unpacked):
 
 
 def test_an_attached_file_is_known_by_its_bytes(tmp_path):
-    director = paired(tmp_path)
-    delivery = delivered(director, agreed(director))
-    desk, by = director.desk("IN"), director.grants["IN", "patel"]
-    scan = Attachment("delivery-note.pdf", 3, sha256(b"abc").digest())
-    note = write.sign(desk, Draft(Note(by), obj=delivery, detail=detail_of(attachments=[scan]))).ref
-    folder = tmp_path / "the-order"
-    for name, data in unpack(prove.prove(desk, desk.record.subject_of(delivery))).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+    scan = attached("delivery-note.pdf", b"abc")
+    data, note = with_detail(tmp_path / "nodes", detail_of(attachments=[scan]))
+    folder = written(unpack(data), tmp_path / "the-order")
     (folder / "delivery-note.pdf").write_bytes(b"abc")
     ran = run(folder, ATTACHED)
     assert (ran.returncode, ran.stdout) == (0, f"{note.log}/{note.index}\n")

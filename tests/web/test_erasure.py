@@ -87,6 +87,7 @@ def test_a_core_waits_for_the_partner_who_reads_it_and_confirms(stage: Stage) ->
     ("said", "told"),
     [
         ({"segments": ["core"], "restated": "{"}, "not fields in JSON"),
+        ({"segments": ["core"], "restated": "[" * 30_000}, "not fields in JSON"),
         ({"segments": ["core"], "restated": ""}, "a request needs a restatement"),
         ({"segments": ["core"], "restated": '{"place": 1}'}, "“fiscal_year” is missing"),
         ({"segments": []}, "required"),

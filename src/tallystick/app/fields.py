@@ -17,6 +17,7 @@ from enum import IntEnum
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from tallystick.core import calendar, entries
+from tallystick.core.canonical import can_be_written
 from tallystick.core.entries import BODIES, Body, Kind, Sort
 from tallystick.core.errors import LocalError
 from tallystick.core.identity import EntryRef
@@ -86,11 +87,9 @@ def from_json(kind: Kind, data: object, *, who: int | None, context: Context) ->
 
 
 def _require_letters(data: object) -> None:
-    """Refuse halves of letters, which JSON can write and UTF-8 cannot: nothing that names one could be said or sent."""
-    try:
-        json.dumps(data, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError:
-        raise FieldError("field-not-text", field="body") from None
+    """Refuse halves of letters: nothing that names one could be said or sent."""
+    if not can_be_written(json.dumps(data, ensure_ascii=False, default=str)):
+        raise FieldError("field-not-text", field="body")
 
 
 def to_json(body: Body | entries.Unreadable, context: Context) -> dict[str, Any]:

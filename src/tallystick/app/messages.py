@@ -747,7 +747,8 @@ _CHECKS = {
         "By the order of reading this entry would come after {other}, which had seen it."
     ),
     "evidence-reading-not-agreed": Message(
-        "All leaves are shown, and by them {other} is read at the place at which this entry is told."
+        "All leaves are shown, and another order of reading follows from them: {other} is read where this entry is "
+        "told."
     ),
     "evidence-no-order": Message("The file holds no request of this name, so no order."),
     "evidence-other-profile": Message(

@@ -37,7 +37,7 @@ from tallystick.core.space import Space
 
 _PUT_AWAY = "put-away "  # and the agreement's id: a proposal that was withdrawn
 _WRITTEN_AGAIN = "written-again"
-_FILLS = "fills "  # and the agreement's id: how often text came later, which no size tells other processes
+_FILLS = "fills "  # and the agreement's id: another mark whenever text came later, which no size tells other processes
 FILLS_MAX = 16  # a day, of one party's entries
 PURGE_SECONDS = 60  # at least, between two cleanings of the files that partners bring about
 COMMIT_TRIES = 8  # other processes of this node may append between our reading and our writing
@@ -168,9 +168,9 @@ class Desk:
                 self._note_signed(own)
                 return
             self.not_written = None
-            self._note_filled(admission)
             if admission.cuts or admission.fill:  # what is held already is to be read differently
                 self._reload()
+                self._note_filled(admission)
                 changed: Iterable[EntryRef] = self.record.orders
             else:
                 self.space.apply(admission)
@@ -206,8 +206,7 @@ class Desk:
             day, count = self._filled.get(party, (today, 0))
             self._filled[party] = (today, count + 1 if day == today else 1)
         if admission.fill:
-            name = _FILLS + self.id.hex()
-            self.store.remember(name, b"%d" % (int(self.store.recall(name) or b"0") + 1))
+            self.store.remember(_FILLS + self.id.hex(), self.ids.random_bytes(16))
 
     def _was_kept(self, admission: Admission) -> bool:
         """Return whether a commit that failed was done all the same, as when a server dies before it can say so."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tallystick.app import fields
 from tallystick.app.index import OrderRow, Standing, partner_of, standing
@@ -306,6 +307,11 @@ def describe(
         seen_by_partner=entry.party != desk.party or held.get(entry.ref.log, 0) > entry.ref.index,
         erased=entry.erased,
     )
+
+
+def plain_attachments(attachments: Iterable[Attachment]) -> list[dict[str, Any]]:
+    """Return attachments as they stand in JSON."""
+    return [{"name": one.name, "size": one.size, "sha256": one.sha256.hex()} for one in attachments]
 
 
 def _held_by_partners(desk: Desk) -> dict[int, int]:

@@ -15,7 +15,7 @@ from tallystick.app import fields, numbers, read, warrants, write
 from tallystick.app.messages import sentence
 from tallystick.app.node import Desk
 from tallystick.cli.officer_key import open_key
-from tallystick.cli.orders import attachment_of, attachments_json, finding_json, money, parse_ref
+from tallystick.cli.orders import attachment_of, finding_json, money, parse_ref
 from tallystick.cli.shell import Shell, facts, iso, json_option, pass_shell, print_json, read_file, say, table, words
 from tallystick.core import canonical
 from tallystick.core.detail import attachments_of, detail_of, remark_of
@@ -193,7 +193,7 @@ def _told(seen: write.Preview, who: read.Officer) -> dict[str, Any]:
         "at": iso(entry.t),
         "fields": fields.to_json(entry.body, context),
         "remark": remark_of(entry.detail),
-        "attachments": attachments_json(attachments_of(entry.detail)),
+        "attachments": read.plain_attachments(attachments_of(entry.detail)),
         "bytes": canonical.encode(to_array(entry.body)).hex() if not isinstance(entry.body, Unreadable) else "",
         "leaf": seen.leaf.hex(),
         "officer_signs": seen.own.to_sign.hex() if seen.own is not None else "",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -216,10 +215,6 @@ def attachment_of(path: Path) -> Attachment:
         raise LocalError("file-missing", path=str(path)) from None
 
 
-def attachments_json(attachments: Iterable[Attachment]) -> list[dict[str, Any]]:
-    return [{"name": one.name, "size": one.size, "sha256": one.sha256.hex()} for one in attachments]
-
-
 def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding with its sentence."""
     return {
@@ -251,7 +246,7 @@ def _item(item: read.TimelineItem) -> dict[str, Any]:
         "on": str(item.obj or ""),
         "fields": item.fields,
         "remark": item.remark,
-        "attachments": attachments_json(item.attachments),
+        "attachments": read.plain_attachments(item.attachments),
         "counts": item.weight is None or item.weight.value != "void",
         "held_by_partner": item.seen_by_partner,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tallystick.app import auditor, evidence, verify_evidence
+from tallystick.app import auditor, evidence, read, verify_evidence
 from tallystick.app import prove as proving
 from tallystick.app import settings as node_settings
 from tallystick.app import unpack as unpacking
@@ -21,7 +21,7 @@ from tallystick.app.report import Problem, Problems, Verdict, Weight
 from tallystick.app.verify import Verified
 from tallystick.app.verify_courier import Carried
 from tallystick.app.verify_evidence import Checked
-from tallystick.cli.orders import attachment_of, attachments_json, find_order, money
+from tallystick.cli.orders import attachment_of, find_order, money
 from tallystick.cli.shell import (
     Shell,
     day,
@@ -381,7 +381,7 @@ def _of_evidence(name: str, data: bytes, files: Sequence[Path] = ()) -> _Result:
                 "post": act.post,
                 "acknowledged": str(act.acknowledged or ""),
                 "void": act.void,
-                "attachments": attachments_json(act.attachments),
+                "attachments": read.plain_attachments(act.attachments),
             }
             for act in checked.acts
         ],

@@ -18,7 +18,7 @@ from tallystick.core.entries import NO_SEGMENT, Entry, Kind, Redact, Segment
 from tallystick.core.erasure import Erasures, without
 from tallystick.core.errors import LocalError
 from tallystick.core.forks import Cut
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.log import EPOCH_LEAVES, NO_SALT, TAGS, CtxLeaf, StoredLeaf, read_trusted, salt, with_salt
 from tallystick.core.merkle import Growth
@@ -62,7 +62,7 @@ class Admission:
 
 
 def stage(
-    here: Held, branches: Mapping[int, Branch], brought: Brought | None
+    here: HeldLogs, branches: Mapping[int, Branch], brought: Brought | None
 ) -> tuple[Admission, Mapping[int, Growth]]:
     """Return what ``branches`` bring, and the hashes of their leaves so that nobody need hash them again.
 
@@ -130,7 +130,7 @@ def stage(
     return admission, {log: branch.hashed() for log, branch in grown.items()}
 
 
-def _told_in(here: Held, branches: Mapping[int, Branch]) -> dict[EntryRef, Cut]:
+def _told_in(here: HeldLogs, branches: Mapping[int, Branch]) -> dict[EntryRef, Cut]:
     """Return what own branches say of forks."""
     return {
         entry.ref: cut
@@ -141,7 +141,7 @@ def _told_in(here: Held, branches: Mapping[int, Branch]) -> dict[EntryRef, Cut]:
 
 
 def _erase(
-    here: Held,
+    here: HeldLogs,
     erasures: Erasures,
     leaves: list[StoredLeaf],
     secrets: dict[tuple[int, int], bytes],

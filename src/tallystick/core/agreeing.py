@@ -54,6 +54,7 @@ def request(run: OrderRun, entry: Entry, body: Request) -> Refusal | None:
         run.lines = {line.line: LineRun(line) for line in body.lines}
         run.numbers.append((("request", run.receiver, body.fiscal_year, body.serial), entry.ref))
         run.state = OrderState.REQUESTED
+        run.flag_untrained(entry, body.who, STEPS[Kind.REQUEST, None])
     return refusal
 
 

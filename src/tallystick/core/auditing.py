@@ -15,14 +15,14 @@ from tallystick.core.canonical import decode_trusted
 from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.entries import from_array
 from tallystick.core.errors import BadSignatureError, ForkError, MalformedBytesError, RemoteError, UnknownWriterError
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.log import EPOCH_LEAVES, NUMBER_MAX, CtxLeaf, StoredLeaf, check_stored, read_trusted
 from tallystick.core.signing import verify
 
 
 def sound(
-    here: Held,
+    here: HeldLogs,
     leaves: Iterable[StoredLeaf],
     epoch_keys: Mapping[tuple[int, int], bytes],
     faults: list[RemoteError],
@@ -48,7 +48,7 @@ def sound(
             ended.add(stored.log)
 
 
-def fault_of(here: Held, stored: StoredLeaf, expected: int, secret: bytes | None) -> RemoteError | None:
+def fault_of(here: HeldLogs, stored: StoredLeaf, expected: int, secret: bytes | None) -> RemoteError | None:
     """Return what is wrong with a stored leaf that should be at index ``expected``."""
     name = str(EntryRef(stored.log, stored.index))
     if not 0 <= stored.log <= NUMBER_MAX:
@@ -65,12 +65,12 @@ def fault_of(here: Held, stored: StoredLeaf, expected: int, secret: bytes | None
     return None
 
 
-def _adopts(here: Held, stored: StoredLeaf) -> bool:
+def _adopts(here: HeldLogs, stored: StoredLeaf) -> bool:
     kind = read_trusted(stored.leaf)[0]
     return stored.core is not None and adopts(from_array(kind, decode_trusted(stored.core)), here.id)
 
 
-def root_faults(here: Held, checkpoints: Mapping[int, Checkpoint]) -> Iterator[RemoteError]:
+def root_faults(here: HeldLogs, checkpoints: Mapping[int, Checkpoint]) -> Iterator[RemoteError]:
     for log in here.logs.values():
         if here.key_of(log.id) is None:
             yield UnknownWriterError(log=log.id)

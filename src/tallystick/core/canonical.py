@@ -164,3 +164,12 @@ def _check_keys(item: Mapping[Any, Any]) -> None:
         or all(isinstance(key, int) and not isinstance(key, bool) and 0 <= key <= UINT_MAX for key in item)
     ):
         raise MalformedBytesError(what="map keys are neither all unsigned integers nor all texts")
+
+
+def can_be_written(text: str) -> bool:
+    """Return whether ``text`` has whole letters only: JSON and shells hand on halves, which UTF-8 does not have."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -16,21 +16,21 @@ from tallystick.core.branch import NOTHING_SEEN, Log, in_order, missing_of, thre
 from tallystick.core.bundle import Range
 from tallystick.core.canonical import decode_trusted
 from tallystick.core.forks import Cut
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.log import CTX, EPOCH_KEY_BYTES, EPOCH_LEAVES, SALTS_BYTES, TAGS, salt
 
 SPLIT_ITEMS = 4096  # items in one bundle we write: what a slow link can carry again after it broke
 SPLIT_BYTES = 2**20  # of segments in one bundle we write
 
 
-def have_only(here: Held, question: bytes | None, sizes: Mapping[int, int]) -> bytes:
+def have_only(here: HeldLogs, question: bytes | None, sizes: Mapping[int, int]) -> bytes:
     """Return a bundle that brings nothing and tells which sizes are held here; as ``Space.have_only``."""
     head = wire.write_head(())
     return wire.write_envelope(here.id, here.codec, body=head, raw=b"", have=sizes, question=question)
 
 
 def news(
-    here: Held, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]
+    here: HeldLogs, known: Mapping[int, int], sign: Callable[[int, bytes], bytes | None]
 ) -> Iterator[tuple[bytes, Mapping[int, int]]]:
     """Yield bundles, and the size of each log they bring a reader to who holds the sizes ``known``.
 
@@ -60,7 +60,7 @@ def news(
         begins = {**begins, **cut}
 
 
-def _common(here: Held, known: Mapping[int, int]) -> dict[int, int]:
+def _common(here: HeldLogs, known: Mapping[int, int]) -> dict[int, int]:
     """Return up to which sizes a reader holds what we hold; of a forked log it may hold other leaves."""
     common = dict(known)
     if not all(known.get(ref.log, 0) > ref.index for ref in here.reports):
@@ -69,13 +69,13 @@ def _common(here: Held, known: Mapping[int, int]) -> dict[int, int]:
     return common
 
 
-def _sign(here: Held, log: Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
+def _sign(here: HeldLogs, log: Log, size: int, sign: Callable[[int, bytes], bytes | None]) -> bytes | None:
     if log.checkpoint and log.checkpoint.size == size:
         return log.checkpoint.signature
     return sign(log.id, notes.text(here.origin(log.id), size, log.root(size)))
 
 
-def _with_key(here: Held, log: int, begin: int) -> int:
+def _with_key(here: HeldLogs, log: int, begin: int) -> int:
     """Return where a range must begin so that its acts have their epoch key: a key counts from its first act on."""
     first = begin // EPOCH_LEAVES * EPOCH_LEAVES
     if len(here.logs[log].epoch_keys.get(begin // EPOCH_LEAVES, b"")) == SALTS_BYTES:
@@ -84,7 +84,7 @@ def _with_key(here: Held, log: int, begin: int) -> int:
 
 
 def _portions(
-    here: Held, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]
+    here: HeldLogs, begins: Mapping[int, int], ends: Mapping[int, int], own: set[int]
 ) -> Iterator[dict[int, int]]:
     """Return the sizes reached after each bundle. What one needs is in it or before it.
 
@@ -114,7 +114,7 @@ def _portions(
     yield dict(ends)
 
 
-def _weight(here: Held, begins: Mapping[int, int], ends: Mapping[int, int]) -> int:
+def _weight(here: HeldLogs, begins: Mapping[int, int], ends: Mapping[int, int]) -> int:
     return sum(
         len(core or b"") + len(log.details.get(index, b""))
         for log in (here.logs[log] for log in ends)
@@ -122,7 +122,9 @@ def _weight(here: Held, begins: Mapping[int, int], ends: Mapping[int, int]) -> i
     )
 
 
-def _reach(here: Held, reached: dict[int, int], log: int, size: int, ends: Mapping[int, int], own: set[int]) -> None:
+def _reach(
+    here: HeldLogs, reached: dict[int, int], log: int, size: int, ends: Mapping[int, int], own: set[int]
+) -> None:
     """Raise ``reached`` so that ``log`` up to ``size``, and all it builds on, is in it."""
     todo = [(log, size)]
     while todo:
@@ -133,7 +135,7 @@ def _reach(here: Held, reached: dict[int, int], log: int, size: int, ends: Mappi
         todo += here.logs[log].seen(reached[log] - 1).items()
 
 
-def _bundle(here: Held, ranges: Sequence[Range], sign: Callable[[int, bytes], bytes | None]) -> bytes:
+def _bundle(here: HeldLogs, ranges: Sequence[Range], sign: Callable[[int, bytes], bytes | None]) -> bytes:
     body, raw = [wire.write_head(ranges)], []
     for part in ranges:
         log = here.logs[part.log]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tallystick.core.agreement import UNPRINTABLE
+from tallystick.core.canonical import can_be_written
 from tallystick.core.errors import LocalError
 
 Detail = Mapping[int, object]
@@ -39,7 +40,7 @@ class Attachment:
             bool(self.name)
             and len(self.name) <= NAME_MAX
             and not UNPRINTABLE.search(self.name)
-            and _can_be_written(self.name)
+            and can_be_written(self.name)
             and 0 <= self.size <= SIZE_MAX
             and len(self.sha256) == _HASH_SIZE
         )
@@ -52,7 +53,7 @@ def detail_of(remark: str = "", *, language: str = "", attachments: Sequence[Att
         LocalError: ``attachment-not-possible``: its name is empty, too long or not printable; ``too-many-attachments``;
             ``field-not-text``: the remark came in bytes that are no text.
     """
-    if not _can_be_written(remark):
+    if not can_be_written(remark):
         raise LocalError("field-not-text", field="remark")
     if len(attachments) > ATTACHMENTS_MAX:
         raise LocalError("too-many-attachments", limit=ATTACHMENTS_MAX)
@@ -68,15 +69,6 @@ def detail_of(remark: str = "", *, language: str = "", attachments: Sequence[Att
     if attachments:
         said[_ATTACHMENTS] = [[one.name, one.size, one.sha256] for one in attachments]
     return said or None
-
-
-def _can_be_written(text: str) -> bool:
-    """Return whether ``text`` has whole letters only: a shell hands on what is not UTF-8 as halves of letters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def remark_of(detail: Detail | None) -> str:

@@ -15,7 +15,7 @@ from tallystick.core.branch import Branch, Log, adopts, note_grant
 from tallystick.core.canonical import encode
 from tallystick.core.entries import Draft, Entry, to_array
 from tallystick.core.errors import LocalError
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.identity import PARTIES_MAX, EntryRef
 from tallystick.core.log import (
     EPOCH_KEY_BYTES,
@@ -33,7 +33,7 @@ MINUTE = 60  # seconds; the resolution of time claims
 _sha256 = hashlib.sha256
 
 
-def draft(here: Held, log: int, drafts: Sequence[Draft], now: int, epoch_key: Callable[[int], bytes]) -> Branch:
+def draft(here: HeldLogs, log: int, drafts: Sequence[Draft], now: int, epoch_key: Callable[[int], bytes]) -> Branch:
     """Return the own ``log`` with acts at its end, after a ctx where others have said something since its last one.
 
     Arguments and errors as ``Space.draft``.
@@ -46,7 +46,7 @@ def draft(here: Held, log: int, drafts: Sequence[Draft], now: int, epoch_key: Ca
     return branch
 
 
-def acknowledge(here: Held, log: int, now: int) -> Branch | None:
+def acknowledge(here: HeldLogs, log: int, now: int) -> Branch | None:
     """Return the own ``log`` with a ctx at its end; None when all that others have said since is acknowledgements."""
     branch = _own_branch(here, log)
     if not branch.size and log < PARTIES_MAX:
@@ -54,7 +54,7 @@ def acknowledge(here: Held, log: int, now: int) -> Branch | None:
     return branch if _witness(here, branch, now) else None
 
 
-def _own_branch(here: Held, log: int) -> Branch:
+def _own_branch(here: HeldLogs, log: int) -> Branch:
     if here.key_of(log) is None:
         raise LocalError("unknown-log", log=log)
     if log in here.cuts:
@@ -63,7 +63,7 @@ def _own_branch(here: Held, log: int) -> Branch:
     return Branch(held, held.size)
 
 
-def _witness(here: Held, branch: Branch, now: int) -> bool:
+def _witness(here: HeldLogs, branch: Branch, now: int) -> bool:
     """Append a ctx if some log has acts this one has not seen; it then names every log that grew."""
     seen, own = branch.seen_now, branch.base.id
     if not any(log.has_act(seen.get(log.id, 0), log.size) for log in here.logs.values() if log.id != own):
@@ -89,7 +89,7 @@ def _open_block(branch: Branch, epoch_key: Callable[[int], bytes]) -> None:
         branch.keep_salts(index, [salt(key, index, tag) for tag in TAGS])
 
 
-def _say(here: Held, branch: Branch, one: Draft, now: int, epoch_key: Callable[[int], bytes]) -> None:
+def _say(here: HeldLogs, branch: Branch, one: Draft, now: int, epoch_key: Callable[[int], bytes]) -> None:
     log, index = branch.base.id, branch.size
     try:
         acts_module.check(one.body)

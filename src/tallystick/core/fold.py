@@ -586,6 +586,13 @@ class Fold:
             refusal = self.warrants.unsigned(entry, body.who, None, lambda: None)
         return refusal or self._price_list_terms(entry, body)
 
+    def _untrained(self, entry: Entry) -> Iterator[Finding]:
+        """Yield the flag for a price list by an officer without training."""
+        assert isinstance(entry.body, PriceList)
+        refusal = self.warrants.untrained(entry, entry.body.who, STEPS[Kind.PRICE_LIST, None])
+        if refusal is not None:
+            yield Finding(refusal[0], entry.ref, None, refusal[1])
+
     def _price_list_terms(self, entry: Entry, body: PriceList) -> Refusal | None:
         terms = self.genesis.terms
         # A list it replaces is named by its place alone: it may come later without changing what this one says.
@@ -829,6 +836,9 @@ class Fold:
             for ref, refusal in judged.items()
             if refusal is not None
         ]
+        found += [
+            flag for ref in price_lists if price_lists[ref] is None for flag in self._untrained(self._entries[ref])
+        ]
         found += [Finding(w.refusal[0], w.ref, None, w.refusal[1]) for w in self.warrants.by_name.values() if w.refusal]
         found += [self._lost_finding(self._entries[ref]) for ref in self._lost]
         found += [
@@ -996,8 +1006,10 @@ class Fold:
         return None
 
     def _desk_trial(self, entry: Entry, refusal: Refusal | None) -> Trial:
-        findings = () if refusal is None else (Finding(refusal[0], entry.ref, None, refusal[1]),)
-        return Trial(findings, refusal is not None, None, ())
+        if refusal is not None:
+            return Trial((Finding(refusal[0], entry.ref, None, refusal[1]),), void=True, order=None, transactions=())
+        flags = tuple(self._untrained(entry)) if entry.kind == Kind.PRICE_LIST else ()
+        return Trial(flags, void=False, order=None, transactions=())
 
 
 def fold(genesis: Genesis, entries: Iterable[Entry], root_of: RootOf | None = None) -> Record:

@@ -46,7 +46,7 @@ _FORK_HEAD = encode_trusted(int(Kind.FORK))  # how a leaf of that kind goes on a
 _sha256 = hashlib.sha256
 
 
-class Held:
+class HeldLogs:
     """The logs of one agreement. What others may do with it is in :class:`~tallystick.core.space.Space`."""
 
     def __init__(self, genesis: Genesis, dictionary: bytes = b"") -> None:
@@ -330,7 +330,7 @@ class Held:
 
         Arguments as ``cuts_with`` returns them.
         """
-        view = Held(self.genesis)
+        view = HeldLogs(self.genesis)
         view.cuts = dict(cuts)
         view.cut_short = frozenset(log for log, cut in cuts.items() if self.cuts.get(log) != cut)
         contexts: dict[int, list[int]] = {}

@@ -32,7 +32,7 @@ from tallystick.core.errors import (
     WrongSpaceError,
 )
 from tallystick.core.forks import Cut
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.identity import PARTIES_MAX, EntryRef, grant_of, party_of
 from tallystick.core.log import (
     CTX,
@@ -74,7 +74,7 @@ class Brought(NamedTuple):
     told: Mapping[EntryRef, Cut]
 
 
-def read(here: Held, data: bytes, *, filling: bool) -> Brought:
+def read(here: HeldLogs, data: bytes, *, filling: bool) -> Brought:
     """Return what a bundle brings to what is held ``here``; arguments and errors as ``Space.read``."""
     envelope = wire.read_envelope(data)
     if not here.id.startswith(envelope.space):
@@ -96,7 +96,7 @@ class _Reading:
     """One bundle on its way from bytes to branches, when it is known that it tells of forks what ``told`` has."""
 
     def __init__(
-        self, here: Held, ranges: Sequence[Range], seals: Mapping[int, Seal], told: Mapping[EntryRef, Cut]
+        self, here: HeldLogs, ranges: Sequence[Range], seals: Mapping[int, Seal], told: Mapping[EntryRef, Cut]
     ) -> None:
         self.here = here
         self.ranges = ranges

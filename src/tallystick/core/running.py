@@ -30,7 +30,7 @@ from tallystick.core.errors import LocalError
 from tallystick.core.findings import Finding
 from tallystick.core.identity import EntryRef
 from tallystick.core.ledger import Transaction
-from tallystick.core.orders import OrderState
+from tallystick.core.orders import OrderState, Step
 from tallystick.core.quantity import line_amount
 from tallystick.core.warrants import Commitment, Refusal, Warrants, refuse
 
@@ -226,6 +226,12 @@ class OrderRun:
 
     def flag(self, entry: Entry, code: str, **facts: int | str) -> None:
         self.flags.append(Finding(code, entry.ref, self.order_id, tuple(facts.items())))
+
+    def flag_untrained(self, entry: Entry, who: int, step: Step) -> None:
+        """Tell that an act that counts needs training which its officer does not have."""
+        found = self.shared.warrants.untrained(entry, who, step)
+        if found is not None:
+            self.flag(entry, found[0], **dict(found[1]))
 
     def post(self, entry: Entry, rule: str, amount: int, day: int) -> None:
         """Post ``amount`` by ``rule``; nothing when it is zero."""

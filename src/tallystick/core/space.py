@@ -24,18 +24,18 @@ from tallystick.core.checkpoint import Checkpoint
 from tallystick.core.entries import Draft, Segment
 from tallystick.core.erasure import Erasures
 from tallystick.core.errors import MalformedBytesError, RemoteError
-from tallystick.core.held import Held
+from tallystick.core.held import HeldLogs
 from tallystick.core.identity import EntryRef
 from tallystick.core.log import EPOCH_LEAVES, StoredLeaf
 from tallystick.core.merkle import Growth
 from tallystick.core.reading import Brought
 
 
-class Space(Held):
+class Space(HeldLogs):
     """One agreement in memory. Not thread-safe; only ``apply`` changes it."""
 
     def __init__(self, genesis: Genesis, dictionary: bytes = b"") -> None:
-        """As ``Held``."""
+        """As ``HeldLogs``."""
         super().__init__(genesis, dictionary)
         self._staged: tuple[Admission, Mapping[int, Growth]] | None = None  # the last one, so apply need not hash again
 

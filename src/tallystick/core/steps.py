@@ -103,9 +103,7 @@ def _judge(run: OrderRun, entry: Entry) -> Refusal | None:
         return refuse(code, state=state.value, kind=int(kind))
     refusal = _EFFECTS[kind](run, entry, body)
     if refusal is None:
-        flag = run.shared.warrants.untrained(entry, body.who, step)  # type: ignore[union-attr]  # an officer's act
-        if flag is not None:
-            run.flag(entry, flag[0], **dict(flag[1]))
+        run.flag_untrained(entry, body.who, step)  # type: ignore[union-attr]  # an officer's act
         if step.to is not None:
             run.state = step.to
         elif run.acceptance is not None and kind is not Kind.NOTE:
@@ -143,8 +141,8 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
         if corrected is None:  # it never had a place in an order's life, so nobody has a duty for it
             return refuse("unknown-object", object=str(entry.obj))
         step = corrected
-    binding = _binding(run, target) if step.kind is Kind.COUNTERSIGN else None
-    if binding is not None:  # what it makes of that is agreed by those who agree to an amendment
+    binding = step.kind is Kind.COUNTERSIGN and _is_binding(run, target)
+    if binding:  # what it makes of that is agreed by those who agree to an amendment
         step = STEPS[Kind.COUNTERSIGN, Kind.AMENDMENT]
     shared = run.shared
     warrants = shared.warrants
@@ -152,7 +150,7 @@ def _authority(run: OrderRun, entry: Entry, body: Any, step: Step, target: Entry
     if refusal is None and warrants.has_revokes():
         refusal = warrants.revoked(entry, body.who, lambda revoke: run.relied_on(entry, revoke))
     if refusal is None:
-        counts = step.kind in OFFICER_SIGNED and (step.kind is not Kind.COUNTERSIGN or binding is not None)
+        counts = step.kind in OFFICER_SIGNED and (step.kind is not Kind.COUNTERSIGN or binding)
         what = step.kind if counts else None
         refusal = warrants.unsigned(entry, body.who, what, lambda: _at_stake(run, entry, target))
     if refusal is None and is_signed(entry):
@@ -173,13 +171,13 @@ def _signed_before(run: OrderRun, entry: Entry) -> Refusal | None:
     return None
 
 
-def _binding(run: OrderRun, proposal: Entry) -> Kind | None:
-    """Return what a countersignature of ``proposal`` agrees to anew, if that is what both sides are bound by."""
+def _is_binding(run: OrderRun, proposal: Entry) -> bool:
+    """Return whether a countersignature of ``proposal`` agrees anew to what both sides are bound by."""
     about = proposal
     if proposal.kind == Kind.CORRECTION:
         assert proposal.obj is not None  # else it would not belong to an order
         about = run.walked[proposal.obj]
-    return about.body.KIND if isinstance(about.body, (Offer, Order, Acceptance, Amendment)) else None
+    return isinstance(about.body, (Offer, Order, Acceptance, Amendment))
 
 
 def _at_stake(run: OrderRun, entry: Entry, target: Entry) -> Commitment | None:

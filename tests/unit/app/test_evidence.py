@@ -1,12 +1,12 @@
 """An order's evidence holds by itself, and whatever is changed in it is found and named."""
 
 from dataclasses import replace
-from hashlib import sha256
 
 import pytest
 from tests.evidence import (
     after_a_fork,
     after_an_erasure,
+    attached,
     changed,
     forked_desk,
     leaf_of,
@@ -16,15 +16,16 @@ from tests.evidence import (
     s1_evidence,
     signed_again,
     told_anew,
+    with_detail,
 )
 from tests.nodes import agreed, delivered, offered, paired, received
 
-from tallystick.app import evidence, prove, verify_evidence, write
+from tallystick.app import evidence, prove, verify_evidence
 from tallystick.app.report import Verdict, Weight
 from tallystick.app.verify_evidence import check
 from tallystick.core import canonical
-from tallystick.core.detail import Attachment, detail_of
-from tallystick.core.entries import Draft, Kind, Note
+from tallystick.core.detail import detail_of
+from tallystick.core.entries import Kind
 from tallystick.core.errors import LocalError, RemoteError
 from tallystick.core.identity import EntryRef
 from tallystick.core.orders import OrderState
@@ -110,17 +111,14 @@ def test_what_the_partner_has_not_seen_is_told(tmp_path):
 
 
 def test_an_attached_file_is_known_by_its_bytes_under_any_name_and_another_is_not(tmp_path):
-    director = paired(tmp_path)
-    delivery = delivered(director, agreed(director))
-    desk, by = director.desk("IN"), director.grants["IN", "patel"]
-    scan = Attachment("delivery note.pdf", 3, sha256(b"abc").digest())
-    note = write.sign(desk, Draft(Note(by), obj=delivery, detail=detail_of(attachments=[scan]))).ref
-    found = check(prove.prove(desk, desk.record.subject_of(delivery)))
+    scan = attached("delivery note.pdf", b"abc")
+    data, note = with_detail(tmp_path, detail_of(attachments=[scan]))
+    found = check(data)
     assert next(act.attachments for act in found.acts if act.ref == note) == (scan,)
 
     given = verify_evidence.compare_files(found, [replace(scan, name="copy.pdf")])
     assert (given.verdict, [refs for _, refs in given.given]) == (Verdict.HOLDS, [(note,)])
-    other = verify_evidence.compare_files(found, [replace(scan, sha256=sha256(b"abd").digest())])
+    other = verify_evidence.compare_files(found, [attached(scan.name, b"abd")])
     assert other.verdict is Verdict.DOES_NOT_HOLD
     assert [p.where for p in other.problems if p.code == "evidence-not-attached"] == ["delivery note.pdf"]
 

@@ -10,7 +10,7 @@ from tests.cast import GENESIS, IN, JP, OFFICERS, WRITER, at, genesis_of, grant,
 from tests.scenario import Story
 
 from tallystick.core.calendar import parse_day
-from tallystick.core.entries import Duty, Entry, Grant
+from tallystick.core.entries import Duty, Entry, Grant, PriceBasis, PriceList, PriceListLine
 from tallystick.core.fold import Fold, fold
 from tallystick.core.identity import EntryRef, log_id
 
@@ -436,6 +436,22 @@ def test_an_untrained_officer_is_told_where_the_terms_ask_for_training() -> None
     only_for_fuel = genesis_of(terms_with(training=(Duty.INSPECTOR,)))  # who also inspects orders without it
     limits = {(JP, Duty.ORDERING): {"duties": (Duty.ORDERING, Duty.INSPECTOR)}}
     assert told(Story(REQUEST + OFFER + ORDER, genesis=only_for_fuel, limits=limits)) == []
+
+
+def test_training_is_asked_of_who_requests_and_of_who_lists_prices_too() -> None:
+    genesis = genesis_of(terms_with(training=(Duty.REQUESTER, Duty.BILLING)))
+    story = Story(REQUEST + OFFER, genesis=genesis)
+    assert told(story) == [("not-trained", story.names["O1"])]
+    assert story.order().state == "offered"
+    lines = (PriceListLine("WATR", "water", "", "TNE", 185_000_000, ()),)
+    days = (parse_day("2027-01-01"), parse_day("2027-12-31"))
+    said = PriceList(OFFICERS[Duty.BILLING], "PL-1", "INR", *days, PriceBasis.OWN_FORCES, lines)
+    listed = story.logs.say(writer_of(IN), said, t=at("2027-03-05"))
+    trial = story.fold.trial(listed)
+    assert (trial.void, [finding.code for finding in trial.findings]) == (False, ["not-trained"])
+    story.fold.extend([listed])
+    assert told(story)[-1] == ("not-trained", listed.ref)
+    assert [known.ref for known in story.fold.record.price_lists] == [listed.ref]
 
 
 def test_a_revocation_that_vouches_for_another_history_is_told() -> None:

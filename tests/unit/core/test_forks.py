@@ -49,10 +49,10 @@ def told_apart(common: int = 3, to_hq: int = 4, to_ship: int = 2) -> tuple[Keepe
     return hq, base, ship, twin
 
 
-def evidence_of(hq: Keeper, ship: Keeper) -> Fork:
-    head = ship.space.checkpoint(IN_BASE)
-    joined = ship.space.leaf_hashes(IN_BASE, head.size)
-    evidence = hq.space.prove_fork(IN_BASE, head, [joined[at : at + 32] for at in range(0, len(joined), 32)])
+def evidence_of(hq: Keeper, ship: Keeper, log: int = IN_BASE) -> Fork:
+    head = ship.space.checkpoint(log)
+    joined = ship.space.leaf_hashes(log, head.size)
+    evidence = hq.space.prove_fork(log, head, [joined[at : at + 32] for at in range(0, len(joined), 32)])
     assert evidence is not None
     return evidence
 
@@ -125,10 +125,7 @@ def test_who_holds_nothing_gets_a_forked_admin_log_from_its_first_leaf():
     twin.write(IN_ADMIN, grant("told to the ship"))
     hq.take(base.news(hq.space.sizes()))
     ship.take(twin.news(ship.space.sizes()))
-    head = ship.space.checkpoint(IN_ADMIN)
-    joined = ship.space.leaf_hashes(IN_ADMIN, head.size)
-    evidence = hq.space.prove_fork(IN_ADMIN, head, [joined[at : at + 32] for at in range(0, len(joined), 32)])
-    hq.write(JP_HQ, Draft(evidence))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship, IN_ADMIN)))
     late = Keeper({}, hq.space.genesis)
     late.take(hq.news())
     assert late.space.sizes() == hq.space.sizes()
@@ -397,19 +394,11 @@ def two_admin_histories(to_ship: Draft) -> tuple[Keeper, Keeper, Keeper, int]:
     return hq, base, ship, second
 
 
-def admin_evidence(hq: Keeper, ship: Keeper) -> Fork:
-    head = ship.space.checkpoint(IN_ADMIN)
-    hashes = ship.space.leaf_hashes(IN_ADMIN, head.size)
-    evidence = hq.space.prove_fork(IN_ADMIN, head, [hashes[at : at + 32] for at in range(0, len(hashes), 32)])
-    assert evidence is not None
-    return evidence
-
-
 def test_a_writer_granted_in_the_history_that_stands_is_known_where_the_other_was_held():
     post_without_a_key = grant("nobody")
     post_without_a_key = replace(post_without_a_key, body=replace(post_without_a_key.body, key=None))
     hq, base, ship, second = two_admin_histories(post_without_a_key)
-    hq.write(JP_HQ, Draft(admin_evidence(hq, ship)))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship, IN_ADMIN)))
     ship.take(hq.news({log: size for log, size in ship.space.sizes().items() if log != IN_ADMIN}))
     settle(hq, ship, base)
     assert ship.space.size(second) == hq.space.size(second) > 0
@@ -424,7 +413,7 @@ def test_a_log_opened_twice_under_two_keys_is_no_fork_of_either_key():
     rival.take(ship.news({}))
     rival.write(second, note("from the other new writer"), note("and more"))
     ship.take(rival.news(ship.space.sizes()))
-    hq.write(JP_HQ, Draft(admin_evidence(hq, ship)))
+    hq.write(JP_HQ, Draft(evidence_of(hq, ship, IN_ADMIN)))
     with pytest.raises(ForkError) as refused:
         ship.take(hq.news({}))
     assert refused.value.facts["log"] == second

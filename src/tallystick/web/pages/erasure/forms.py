@@ -65,7 +65,7 @@ class EraseForm(forms.Form):
             return None
         try:
             return json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValidationError(_("These are not fields in JSON: %(why)s") % {"why": error}) from None
 
 

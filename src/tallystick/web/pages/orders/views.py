@@ -274,7 +274,7 @@ def plain_order(here: Here, detail: OrderDetail) -> dict[str, Any]:
                 "counts": item.ref not in view.void,
                 "said": item.fields,
                 "remark": item.remark,
-                "attachments": [{"name": a.name, "size": a.size, "sha256": a.sha256.hex()} for a in item.attachments],
+                "attachments": read.plain_attachments(item.attachments),
             }
             for item in detail.timeline
         ],
