@@ -402,7 +402,7 @@ _LOCAL = {
     "restored-not-heard": Message(
         "This node came back from a backup, and nobody has told it yet what it had signed after that. Until then it "
         "signs nothing: it could be a second history of its own log, which every partner would refuse.",
-        "Exchange with a partner, or by courier file there and back. If nobody can be reached so: tallystick recover "
+        "Exchange with a partner, or by courier file there and back. If nobody can be reached: tallystick recover "
         "--help.",
     ),
     "restored-still-missing": Message(
